@@ -1,0 +1,63 @@
+"""NumPy or CuPy: the one file that knows which."""
+
+import functools
+import time
+
+import numpy as np
+
+from . import trees
+
+
+def array_module(x):
+    """The module whose functions accept x: cupy if x lives on the GPU, numpy otherwise."""
+    if isinstance(x, (np.ndarray, np.generic)):
+        return np
+    import cupy
+
+    return cupy.get_array_module(x)
+
+
+@functools.cache
+def gpu_available():
+    """Whether CuPy is installed and sees a GPU.  Asked once, and only when somebody wants to know."""
+    try:
+        import cupy
+    except ImportError:
+        return False
+    return cupy.is_available()
+
+
+def to_gpu(tree):
+    """A copy of the tree with every array on the GPU.  ValueError if there is none."""
+    if not gpu_available():
+        raise ValueError(
+            "no GPU was found: CuPy is missing or sees no device. Install the extra cuda12 or cuda13, or stay on the CPU."
+        )
+    import cupy
+
+    return trees.map_leaves(cupy.asarray, tree)
+
+
+def to_cpu(tree):
+    """A copy of the tree with every array in the computer's own memory, as NumPy arrays."""
+    return trees.map_leaves(lambda a: a if isinstance(a, np.ndarray) else array_module(a).asnumpy(a), tree)
+
+
+class Stopwatch:
+    """Seconds since it was made; on a GPU it waits until the work that was asked for is done.
+
+    with x an array of the work to be timed:  watch = Stopwatch(x); ...; watch.seconds()
+    """
+
+    def __init__(self, x=None):
+        self.xp = np if x is None else array_module(x)
+        self.wait()
+        self.start = time.perf_counter()
+
+    def wait(self):
+        if self.xp is not np:
+            self.xp.cuda.get_current_stream().synchronize()
+
+    def seconds(self):
+        self.wait()
+        return time.perf_counter() - self.start

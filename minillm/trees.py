@@ -1,0 +1,113 @@
+"""Parameters are a tree: dicts and lists, with arrays at the leaves."""
+
+import json
+import os
+import pathlib
+import zipfile
+
+import numpy as np
+
+
+def leaves(tree, path=""):
+    """Yield (path, array) pairs, for example ("blocks.0.attn.w_q", array)."""
+    if not isinstance(tree, (dict, list)):
+        yield path, tree
+        return
+    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        yield from leaves(value, f"{path}.{key}" if path else str(key))
+
+
+def map_leaves(f, *trees):
+    """A tree of f(a, b, ...) over the matching leaves of trees that have the same shape."""
+    first = trees[0]
+    if isinstance(first, dict):
+        return {key: map_leaves(f, *(tree[key] for tree in trees)) for key in first}
+    if isinstance(first, list):
+        return [map_leaves(f, *branches) for branches in zip(*trees, strict=True)]
+    return f(*trees)
+
+
+def count(tree):
+    """How many numbers the tree holds."""
+    return sum(a.size for _, a in leaves(tree))
+
+
+def build(pairs):
+    """The tree whose leaves are these (path, array) pairs: the way back from leaves()."""
+    root = {}
+    for path, array in pairs:
+        *branches, last = path.split(".")
+        node = root
+        for key in branches:
+            node = node.setdefault(key, {})
+        node[last] = array
+    return _lists(root)
+
+
+def _lists(node):
+    """Dicts whose keys are 0, 1, 2, ... become lists."""
+    if not isinstance(node, dict):
+        return node
+    if node and all(key.isdecimal() for key in node):
+        return [_lists(node[str(i)]) for i in range(len(node))]
+    return {key: _lists(value) for key, value in node.items()}
+
+
+def flatten(tree, *, first=None):
+    """Copy a tree into one vector; returns the vector and a tree of views into it, with the same keys.
+
+    Leaves for which first(path, array) is true come first, so that one slice of the vector holds them all.
+    All leaves must have one dtype and live on one device.
+    """
+    from .backend import array_module
+
+    pairs = list(leaves(tree))
+    dtypes = {str(a.dtype) for _, a in pairs}
+    if len(dtypes) != 1:
+        raise ValueError(f"one vector holds one dtype, but the tree has {', '.join(sorted(dtypes))}; convert it first.")
+    order = sorted(pairs, key=lambda pair: not first(*pair)) if first else pairs  # sorted() keeps ties in order
+    vector = array_module(pairs[0][1]).empty(count(tree), pairs[0][1].dtype)
+    views, start = {}, 0
+    for path, a in order:
+        views[path] = vector[start : start + a.size].reshape(a.shape)
+        views[path][...] = a
+        start += a.size
+    return vector, _like(tree, views)
+
+
+def _like(tree, by_path, path=""):
+    """A tree with the keys of `tree` and the leaves of `by_path`."""
+    join = lambda key: f"{path}.{key}" if path else str(key)
+    if isinstance(tree, dict):
+        return {key: _like(value, by_path, join(key)) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_like(value, by_path, join(key)) for key, value in enumerate(tree)]
+    return by_path[path]
+
+
+def save(path, tree, meta):
+    """Write a tree and its description to one .npz file: arrays by path, and `meta` as JSON.  No pickle.
+
+    The file is complete or absent: it is written beside its place and moved there when it is safely on disk.
+    """
+    path = pathlib.Path(path)
+    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    note = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+    try:
+        with open(aside, "wb") as f:
+            np.savez(f, meta=note, **{f"tree/{name}": a for name, a in leaves(tree)})
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def load(path):
+    """Read what save() wrote; returns (tree, meta).  ValueError if the file is cut short or is something else."""
+    try:
+        with np.load(path, allow_pickle=False) as f:
+            meta = json.loads(bytes(f["meta"]))
+            return build((name.removeprefix("tree/"), f[name]) for name in f.files if name != "meta"), meta
+    except (zipfile.BadZipFile, KeyError, EOFError, ValueError, zipfile.zlib.error) as error:
+        raise ValueError(f"{path} cannot be read: it is cut short, or is not a minillm file ({error}).") from error
