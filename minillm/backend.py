@@ -5,8 +5,6 @@ import time
 
 import numpy as np
 
-from . import trees
-
 
 def array_module(x):
     """The module whose functions accept x: cupy if x lives on the GPU, numpy otherwise."""
@@ -35,12 +33,16 @@ def to_gpu(tree):
         )
     import cupy
 
-    return trees.map_leaves(cupy.asarray, tree)
+    from .trees import map_leaves
+
+    return map_leaves(cupy.asarray, tree)
 
 
 def to_cpu(tree):
     """A copy of the tree with every array in the computer's own memory, as NumPy arrays."""
-    return trees.map_leaves(lambda a: a if isinstance(a, np.ndarray) else array_module(a).asnumpy(a), tree)
+    from .trees import map_leaves
+
+    return map_leaves(lambda a: a if isinstance(a, np.ndarray) else array_module(a).asnumpy(a), tree)
 
 
 class Stopwatch:

@@ -7,6 +7,8 @@ import zipfile
 
 import numpy as np
 
+from .backend import array_module
+
 
 def leaves(tree, path=""):
     """Yield (path, array) pairs, for example ("blocks.0.attn.w_q", array)."""
@@ -59,8 +61,6 @@ def flatten(tree, *, first=None):
     Leaves for which first(path, array) is true come first, so that one slice of the vector holds them all.
     All leaves must have one dtype and live on one device.
     """
-    from .backend import array_module
-
     pairs = list(leaves(tree))
     dtypes = {str(a.dtype) for _, a in pairs}
     if len(dtypes) != 1:
