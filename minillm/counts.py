@@ -1,0 +1,43 @@
+"""How many parameters a model has, and how many FLOPs a token costs: exact, by part, from the Config alone."""
+
+
+def count_parameters(config):
+    """The number of parameters of each part, and their total.
+
+    embedding    the token table, and the position table if positions are learned
+    projections  queries, keys, values and output of attention
+    ffn          the feed-forward layers
+    norms        gains and shifts
+    output       the read-out, if it has a table of its own (untied)
+    """
+    V, C, F, L = config.vocab_size, config.width, config.ffn_width, config.n_layer
+    b = int(config.bias)
+    parts = {
+        "embedding": V * C + (config.n_ctx * C if config.positions == "learned" else 0),
+        "projections": L * (4 * C * C + b * 4 * C),
+        "ffn": L * (2 * C * F + b * (F + C)),
+        "norms": L * 4 * C + (2 * C if config.norm == "pre" else 0),
+        "output": 0 if config.tied else V * C,
+    }
+    return parts | {"total": sum(parts.values())}
+
+
+def flops_per_token(config, n_tokens=None):
+    """FLOPs per token of each part, forward and backward, for sequences of n_tokens (n_ctx if not given).
+
+    Returns {part: {"forward": n, "backward": n}, ..., "total": ...}.  A multiplication and an addition count as
+    two FLOPs. Products of matrices are counted, the rest (norms, activations, softmax) is not, as in
+    arXiv:2001.08361, section 2.1; looking a row up costs nothing.  Attention is counted as layers.py computes it,
+    all T x T scores, also those that the causal mask then hides.  Each product has two in its backward pass.
+    """
+    V, C, F, L = config.vocab_size, config.width, config.ffn_width, config.n_layer
+    T = config.n_ctx if n_tokens is None else n_tokens
+    forward = {
+        "embedding": 0,
+        "projections": L * 2 * 4 * C * C,
+        "attention": L * 2 * 2 * T * C,  # scores, and the averages of the values
+        "ffn": L * 2 * 2 * C * F,
+        "output": 2 * C * V,
+    }
+    forward["total"] = sum(forward.values())
+    return {part: {"forward": n, "backward": 2 * n} for part, n in forward.items()}
