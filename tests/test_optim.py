@@ -51,7 +51,7 @@ def test_the_first_step_has_the_size_of_the_rate_whatever_the_gradient(rng):
 
 
 def test_blocks_give_what_one_piece_gives(rng, monkeypatch):
-    n = 1000
+    n = 7 * 143 + 1  # one number is left for the last block
     start = rng.standard_normal(n), rng.standard_normal(n), rng.standard_normal(n), rng.random(n)
     results = []
     for block in (7, 10_000):
@@ -124,6 +124,20 @@ def test_clip_equals_pytorch(rng, limit):
     norm = optim.clip(dw, limit)
     np.testing.assert_allclose(norm, their_norm.item(), rtol=1e-14)
     np.testing.assert_allclose(dw, theirs.grad.numpy(), rtol=1e-5)  # theirs divides by norm + 1e-6
+
+
+def test_the_optimizer_is_adamw_on_every_leaf(rng):
+    params = model(rng)
+    optimizer = optim.AdamW(params, betas=(0.8, 0.9), eps=1e-5, decay=0.3)
+    moments = {path: (np.zeros(a.shape), np.zeros(a.shape)) for path, a in trees.leaves(params)}
+    for step, rate in enumerate((0.1, 0.2, 0.05), 1):
+        grads = gradients(rng, params)
+        optimizer.add(grads)
+        optimizer.step(rate)
+        for (path, w), (_, dw) in zip(trees.leaves(params), trees.leaves(grads), strict=True):
+            decay = 0.3 if w.ndim == 2 else 0.0
+            optim.adamw(w, dw, *moments[path], step=step, rate=rate, betas=(0.8, 0.9), eps=1e-5, decay=decay)
+    trees.map_leaves(np.testing.assert_array_equal, optimizer.params, params)
 
 
 def test_clip_shortens_what_is_too_long_and_leaves_the_rest():
