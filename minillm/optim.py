@@ -122,8 +122,12 @@ class AdamW:
         self.empty = True  # no gradient has been added since the last step
 
     def add(self, grads, weight=1.0):
-        """Add weight * grads, a tree like params, to the gradient of the coming step."""
-        for (path, total), (_, a) in zip(trees.leaves(self.grads), trees.leaves(grads), strict=True):
+        """Add weight * grads, a tree with the keys of params, to the gradient of the coming step."""
+        given = dict(trees.leaves(grads))
+        for path, total in trees.leaves(self.grads):
+            if path not in given:
+                raise ValueError(f"the gradient of {path} is missing.")
+            a = given[path]
             if a.shape != total.shape:
                 raise ValueError(f"the gradient of {path} has shape {a.shape}, but the parameter has {total.shape}.")
             if not self.empty:

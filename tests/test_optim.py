@@ -223,6 +223,16 @@ def test_a_gradient_of_another_shape_is_named(rng):
         optimizer.add(grads)
 
 
+def test_gradients_find_their_parameters_by_name_not_by_order(rng):
+    params = {"a": np.zeros(3), "b": np.zeros(3)}
+    optimizer = optim.AdamW(params)
+    optimizer.add({"b": np.array([1.0, 2.0, 3.0]), "a": np.zeros(3)})
+    optimizer.step(0.1)
+    assert not optimizer.params["a"].any() and optimizer.params["b"].all()
+    with pytest.raises(ValueError, match="gradient of a is missing"):
+        optimizer.add({"b": np.zeros(3)})
+
+
 def test_restore_takes_up_where_state_was_written_down(rng):
     params = model(rng)
     steady, stopped = optim.AdamW(params, decay=0.1), optim.AdamW(params, decay=0.1)
