@@ -29,7 +29,8 @@ def to_gpu(tree):
     """A copy of the tree with every array on the GPU.  ValueError if there is none."""
     if not gpu_available():
         raise ValueError(
-            "no GPU was found: CuPy is missing or sees no device. Install the extra cuda12 or cuda13, or stay on the CPU."
+            "no GPU was found: CuPy is missing or sees no device. "
+            "Install the extra cuda12 or cuda13, or stay on the CPU."
         )
     import cupy
 

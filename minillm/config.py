@@ -41,7 +41,8 @@ class Config:
             )
         if self.positions == "rotary" and self.width // self.n_head % 2:
             raise ValueError(
-                f"rotary positions turn channels in pairs, but each head has {self.width // self.n_head} of them, an odd number."
+                f"rotary positions turn channels in pairs, but width {self.width} over n_head {self.n_head} "
+                f"leaves {self.width // self.n_head} for each head, an odd number."
             )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, but it is {self.dropout}.")

@@ -72,7 +72,8 @@ def self_attention(x, p, *, config, positions=None, key_padding_mask=None, cache
     """Every position asks, answers and gathers: attention with queries, keys and values made from x itself.
 
     x (B, T, C) -> (B, T, C).  positions (T,) or (B, T) are used by rotary models.  backward gives dx, dp.
-    cache, if given, holds the keys and values of earlier positions, and takes those of x.  arXiv:1706.03762, section 3.2.2
+    cache, if given, holds the keys and values of earlier positions, and takes those of x.
+    arXiv:1706.03762, section 3.2.2
     """
     B, T, C = x.shape
     H = config.n_head

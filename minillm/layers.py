@@ -250,18 +250,18 @@ def attention(q, k, v, *, causal=False, mask=None, key_padding_mask=None, dropou
     scores *= scale
     for added in hidden(scores, causal, mask, key_padding_mask):
         scores += added                                            # -inf where a query may not look
-    weights, back_softmax = softmax(scores)
-    kept, back_dropout = drop(weights, dropout, rng)
-    y = kept @ v
+    shares, back_softmax = softmax(scores)
+    weights, back_dropout = drop(shares, dropout, rng)
+    y = weights @ v
 
     def backward(dy):
-        dkept = dy @ v.swapaxes(-1, -2)
-        dscores = back_softmax(back_dropout(dkept))
+        dweights = dy @ v.swapaxes(-1, -2)
+        dscores = back_softmax(back_dropout(dweights))
         dq = dscores @ k
         dq *= scale
         dk = dscores.swapaxes(-1, -2) @ q
         dk *= scale
-        dv = kept.swapaxes(-1, -2) @ dy
+        dv = weights.swapaxes(-1, -2) @ dy
         return dq, dk, dv
     return y, backward
 
@@ -274,7 +274,8 @@ def hidden(scores, causal, mask, key_padding_mask):
     if causal:
         yield xp.triu(xp.full((T, S), never, scores.dtype), S - T + 1)
     if mask is not None:
-        fits = mask.ndim <= 4 and all(m in (1, n) for m, n in zip(mask.shape, scores.shape[4 - mask.ndim:], strict=True))
+        axes = scores.shape[4 - min(4, mask.ndim):]
+        fits = mask.ndim <= 4 and all(m in (1, n) for m, n in zip(mask.shape, axes, strict=True))
         if not fits or mask.dtype.kind not in "bf":
             raise ValueError(f"attention: mask must be boolean (True = may attend) or float and broadcastable to "
                              f"{scores.shape}, but it is {mask.dtype} {mask.shape}.")

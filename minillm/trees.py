@@ -106,7 +106,7 @@ def save(path, tree, meta):
 def load(path):
     """Read what save() wrote; returns (tree, meta).  ValueError if the file is cut short or is something else."""
     try:
-        with np.load(path, allow_pickle=False) as f:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as f:
             meta = json.loads(bytes(f["meta"]))
             return build((name.removeprefix("tree/"), f[name]) for name in f.files if name != "meta"), meta
     except (zipfile.BadZipFile, KeyError, EOFError, ValueError, zipfile.zlib.error) as error:

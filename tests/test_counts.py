@@ -1,0 +1,73 @@
+"""The counts are those of the real object, to the last parameter and the last product."""
+
+import numpy as np
+import pytest
+from test_gpt import VARIANTS, name, tiny_config
+
+from minillm import gpt, trees
+from minillm.counts import count_parameters, flops_per_token
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=name)
+def test_parameters_are_counted_to_the_last_one_part_by_part(rng, variant):
+    config = tiny_config(ffn_width=20, **variant)
+    sizes = dict.fromkeys(["embedding", "projections", "ffn", "norms", "output"], 0)
+    for path, a in trees.leaves(gpt.init(config, rng)):
+        part = (
+            "projections" if ".attn." in path
+            else "ffn" if ".ffn." in path
+            else "norms" if "norm" in path
+            else "output" if path == "unembed"
+            else "embedding"
+        )  # fmt: skip
+        sizes[part] += a.size
+    counted = count_parameters(config)
+    assert counted.pop("total") == sum(sizes.values())
+    assert counted == sizes
+
+
+def test_gpt2_small_has_the_published_number_of_parameters():
+    config = gpt.Config(vocab_size=50257, n_ctx=1024, n_layer=12, n_head=12, width=768)
+    assert count_parameters(config)["total"] == 124_439_808
+
+
+class Counted(np.ndarray):
+    """An array that counts the multiplications and additions of every matrix product it takes part in."""
+
+    flops = 0
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        plain = lambda a: a.view(np.ndarray) if isinstance(a, Counted) else a
+        if "out" in kwargs:
+            kwargs["out"] = tuple(plain(a) for a in kwargs["out"])
+        result = getattr(ufunc, method)(*(plain(a) for a in inputs), **kwargs)
+        if ufunc is np.matmul:
+            Counted.flops += 2 * result.size * inputs[0].shape[-1]
+        return result.view(Counted) if isinstance(result, np.ndarray) else result
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("positions", ["rotary", "learned"])
+def test_flops_are_those_of_the_products_that_really_happen(rng, tied, positions):
+    config = tiny_config(ffn_width=20, tied=tied, positions=positions)
+    B, T = 3, 6
+    params = trees.map_leaves(lambda a: a.view(Counted), gpt.init(config, rng))
+    ids, targets = rng.integers(0, 11, (2, B, T))
+    Counted.flops = 0
+    _, backward = gpt.loss(params, ids=ids, targets=targets, config=config)
+    forward_flops, Counted.flops = Counted.flops, 0
+    backward()
+    looked_up = 2 * B * T * 11 * 8  # the embedding adds its gradients up by a product of its own ...
+    if positions == "learned":
+        looked_up += 2 * T * 12 * 8  # ... and so do the positions; both are additions, not products, on paper
+    counted = flops_per_token(config, T)
+    assert forward_flops == B * T * counted["total"]["forward"]
+    assert Counted.flops - looked_up == B * T * counted["total"]["backward"]
+
+
+def test_the_parts_add_up_and_the_default_length_is_the_whole_context():
+    config = tiny_config()
+    counted = flops_per_token(config)
+    for way in ("forward", "backward"):
+        assert sum(n[way] for part, n in counted.items() if part != "total") == counted["total"][way]
+    assert counted == flops_per_token(config, 12) != flops_per_token(config, 6)
