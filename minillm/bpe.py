@@ -135,14 +135,33 @@ def merge(word, pair, new):
 
 
 def apply(word, made):
-    """Merge a word, given as a list of byte ids, as training would have: always the earliest learned merge first.
+    """Merge a word, given as byte ids, as training would have: always the earliest learned merge first, from the left.
 
     made: a dict {pair of ids: id of the token that the pair becomes}; a smaller id was learned earlier.
-    A heap holds the places where a merge is possible, so n ids take n log n steps, however long the word.
     """
+    if len(word) > 100:
+        return apply_to_long(word, made)
     ids = list(word)
-    after = list(range(1, len(ids) + 1))  # the place of the right and of the left neighbour
-    before = list(range(-1, len(ids) - 1))
+    merged = [made.get(pair, NONE) for pair in itertools.pairwise(ids)]  # merged[i]: what ids[i] and ids[i + 1] become
+    while merged:
+        new = min(merged)
+        if new == NONE:
+            break
+        i = merged.index(new)
+        ids[i : i + 2] = [new]
+        del merged[i]
+        if i > 0:
+            merged[i - 1] = made.get((ids[i - 1], new), NONE)
+        if i < len(merged):
+            merged[i] = made.get((new, ids[i + 1]), NONE)
+    return ids
+
+
+def apply_to_long(word, made):
+    """What apply() returns, in n log n steps for n bytes: a heap holds the places where a merge is possible."""
+    ids = list(word)
+    after = list(range(1, len(ids) + 1))  # the place of the neighbour to the right
+    before = list(range(-1, len(ids) - 1))  # and to the left
     heap = [(made[pair], i) for i, pair in enumerate(itertools.pairwise(ids)) if pair in made]
     heapq.heapify(heap)
     while heap:
@@ -150,7 +169,7 @@ def apply(word, made):
         j = after[i]
         if j == len(ids) or made.get((ids[i], ids[j])) != new:
             continue  # a neighbour was merged in the meantime
-        ids[i], ids[j] = new, GONE
+        ids[i], ids[j] = new, NONE
         after[i] = j = after[j]
         if j < len(ids):
             before[j] = i
@@ -158,7 +177,7 @@ def apply(word, made):
                 heapq.heappush(heap, (made[new, ids[j]], i))
         if i > 0 and (ids[before[i]], new) in made:
             heapq.heappush(heap, (made[ids[before[i]], new], before[i]))
-    return [token for token in ids if token != GONE]
+    return [token for token in ids if token != NONE]
 
 
-GONE = -1  # this place was merged into the one before it
+NONE = sys.maxsize  # no token; greater than every id

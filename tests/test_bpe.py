@@ -192,7 +192,15 @@ def test_encoding_equals_applying_every_merge_in_turn(text):
 def test_encoding_equals_applying_every_merge_in_turn_on_repeats(text, other):
     merges, _ = slow_train(text, 12)
     tok = tokenizer.BPE.train(text, 256 + len(merges))
-    assert [tok.token_bytes(i) for i in tok.encode(other)] == slow_encode(other, merges)
+    ids = bpe.apply(other.encode(), tok._made)
+    assert [tok.token_bytes(i) for i in ids] == slow_encode(other, merges)
+    assert bpe.apply_to_long(other.encode(), tok._made) == ids
+
+
+def test_long_words_are_merged_as_short_ones_are(rng):
+    for size in (99, 100, 101, 102, 300):
+        word = "".join(rng.choice(list("theraison"), size))
+        assert [TRAINED.token_bytes(i) for i in TRAINED.encode(word)] == slow_encode(word, as_bytes(TRAINED))
 
 
 def test_a_word_of_two_hundred_thousand_letters_is_encoded_and_comes_back(rng):
