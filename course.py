@@ -278,14 +278,22 @@ def surroundings(python, one_thread):
 
 def fetch_text(python):
     """Fetch Shakespeare's works unless they are here; a warning if that fails, since the library can do without."""
-    code = "from minillm import corpus; corpus.load('shakespeare')"
-    command = [str(python), "-W", "always", "-c", code]
-    answer = subprocess.run(command, cwd=ROOT, env=surroundings(python, one_thread=True), stderr=subprocess.PIPE)
-    words = answer.stderr.decode("utf-8", "replace").strip()
-    if words:
-        say("Warning: " + words.splitlines()[-1].strip() if answer.returncode else words)
+    code = (
+        "import warnings; warnings.showwarning = lambda message, *where: print('Warning:', message); "
+        "from minillm import corpus; corpus.cached('shakespeare') or print('Fetching the text.', flush=True); "
+        "corpus.load('shakespeare')"
+    )
+    answer = subprocess.run(
+        [str(python), "-c", code],
+        cwd=ROOT,
+        env=surroundings(python, one_thread=True),
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    )
     if answer.returncode:
-        say("The text could not be fetched. The course goes on with Python's own documentation as its text.")
+        reason = (answer.stderr.strip().splitlines() or ["no reason was given"])[-1]
+        say(f"Warning: the text could not be fetched, so Python's own documentation takes its place. {reason}")
 
 
 def lab(arguments):
