@@ -1,0 +1,375 @@
+"""Planted bugs: do the tests notice?  Each is put into a copy of the repository, alone, and the tests are run on it.
+
+python tests/mutations.py                   all of them, about twenty minutes; exit code 1 if one survives
+python tests/mutations.py layer_norm clip   those with one of these words in their name
+python tests/mutations.py --list            their names
+
+The list was written down, whole, before its first run.  A survivor asks for a better test, or for a reason why it
+changes nothing, which then stands beside it as `nothing`.
+"""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+TESTS = ("test_layers.py", "test_gpt.py", "test_check.py", "test_config.py", "test_optim.py", "test_gpu_rules.py")
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutation:
+    name: str
+    file: str  # in minillm/
+    old: str
+    new: str
+    which: int | None = None  # the occurrence of old, from 0, where it has several
+    nothing: str = ""  # the reason, if it changes nothing that the library promises
+
+    def apply(self, source):
+        """The source with this bug in it.  ValueError if it no longer fits."""
+        pieces = source.split(self.old)
+        if len(pieces) == 1 or (self.which is None and len(pieces) > 2) or (self.which or 0) > len(pieces) - 2:
+            raise ValueError(
+                f"{self.name}: {self.file} has {len(pieces) - 1} times {self.old!r}, wanted {self.which or 'one'}."
+            )
+        i = (self.which or 0) + 1
+        return self.old.join(pieces[:i]) + self.new + self.old.join(pieces[i:])
+
+
+def planted(file, prefix, *rows):
+    return [Mutation(f"{prefix}: {name}", file, *rest) for name, *rest in rows]
+
+
+# fmt: off
+MUTATIONS = [
+    *planted("layers.py", "linear",
+        ("shift forgotten",                   "        y += b",                        "        y += 0 * b"),
+        ("dx through w, not its transpose",   "dy_rows @ w.T",                         "dy_rows @ w"),
+        ("dw is a mean over the rows",        "dw = rows.T @ dy_rows",                 "dw = rows.T @ dy_rows / len(rows)"),
+        ("db is a mean over the rows",        "dy_rows.sum(0)",                        "dy_rows.mean(0)"),
+    ),
+    *planted("layers.py", "embedding",
+        ("a token used twice is blamed once", "dtable += used.T @ dy_rows[i:i + n]",   "dtable[flat_ids[i:i + n, 0]] = dy_rows[i:i + n]"),
+        ("only the first part of many ids",   "for i in range(0, len(flat_ids), n):",  "for i in range(0, 1, n):"),
+        ("a part overwrites the one before",  "dtable += used.T",                      "dtable = used.T"),
+    ),
+    *planted("layers.py", "layer_norm",
+        ("variance over n - 1",               "rstd = 1 / xp.sqrt((xhat * xhat).mean(-1, keepdims=True) + eps)",
+                                              "rstd = 1 / xp.sqrt((xhat * xhat).sum(-1, keepdims=True) / (C - 1) + eps)"),
+        ("eps outside the root",              "rstd = 1 / xp.sqrt((xhat * xhat).mean(-1, keepdims=True) + eps)",
+                                              "rstd = 1 / (xp.sqrt((xhat * xhat).mean(-1, keepdims=True)) + eps)"),
+        ("mean over the wrong axis",          "x - x.mean(-1, keepdims=True)",         "x - x.mean(0, keepdims=True)"),
+        ("mean stays",                        "xhat = x - x.mean(-1, keepdims=True)",  "xhat = x * 1"),
+        ("no mean term on the way back",      "dx = dxhat - dxhat.mean(-1, keepdims=True)", "dx = dxhat * 1"),
+        ("no variance term on the way back",  "        dx -= xhat * along\n",          ""),
+        ("no rstd on the way back",           "        dx *= rstd\n",                  ""),
+        ("no gain on the way back",           "dxhat = dy * g",                        "dxhat = dy * 1"),
+        ("dg without xhat",                   "(dy * xhat).reshape(-1, C).sum(0)",     "dy.reshape(-1, C).sum(0)"),
+        ("db is a mean",                      " dy.reshape(-1, C).sum(0)",             " dy.reshape(-1, C).mean(0)"),
+        ("x is changed in place",             "xhat = x - x.mean(-1, keepdims=True)",  "x -= x.mean(-1, keepdims=True)\n    xhat = x.copy()"),
+        ("dy is changed in place",            "dxhat = dy * g",                        "dxhat = dy\n        dxhat *= g"),
+        ("y is made in the memory of xhat",   "y = g * xhat",                          "y = xhat\n    y *= g"),
+    ),
+    *planted("layers.py", "gelu",
+        ("0.0447 for 0.044715",               "0.044715\n",                            "0.0447\n"),
+        ("2 / pi without its root",           "c, a = math.sqrt(2 / math.pi)",         "c, a = 2 / math.pi"),
+        ("3 of the derivative forgotten",     "pdf *= 6 * c * a",                      "pdf *= 2 * c * a"),
+        ("second term of the product rule",   "        pdf += cdf",                    "        pdf += 0 * cdf"),
+        ("slope of tanh is halved",           "        pdf *= 1 - cdf",                "        pdf *= 0.5"),
+        ("erf without 1 / sqrt 2",            "erf(x * math.sqrt(0.5))",               "erf(x)"),
+        ("density without its 2",             "1 / math.sqrt(2 * math.pi)",            "1 / math.sqrt(math.pi)"),
+        ("dy is changed in place",            "        pdf *= dy\n        return pdf", "        dy *= pdf\n        return dy"),
+    ),
+    *planted("layers.py", "relu",
+        ("slope at 0 is 1",                   "dy * (x > 0)",                          "dy * (x >= 0)"),
+        ("the gradient passes everywhere",    "dy * (x > 0)",                          "dy * 1"),
+        ("it leaks",                          "xp.maximum(x, 0)",                      "xp.maximum(x, 0.01 * x)"),
+    ),
+    *planted("layers.py", "dropout",
+        ("not rescaled",                      "    mask *= 1 / (1 - rate)\n",          ""),
+        ("rescaled by the rate",              "mask *= 1 / (1 - rate)",                "mask *= 1 / rate"),
+        ("another mask on the way back",      "return dy * mask",                      "return dy * (draw.random(x.shape, dtype=xp.float32) >= rate) / (1 - rate)"),
+        ("no mask on the way back",           "return dy * mask",                      "return dy / (1 - rate)"),
+        ("keeps what it should drop",         ">= rate",                               "< rate"),
+        ("one mask for the whole batch",      "draw.random(x.shape,",                  "draw.random(x.shape[1:],"),
+        ("the same mask in every call",       "int(rng.integers(2**63))",              "0"),
+        ("the mask is drawn in float64",      "dtype=xp.float32)",                     "dtype=xp.float64)"),
+    ),
+    *planted("layers.py", "softmax",
+        ("may overflow",                      "y = x - top",                           "y = x * 1"),
+        ("a hidden row divides by zero",      "    total += total == 0",               "    total += 0"),
+        ("the top of a hidden row is -inf",   "top = xp.maximum(x.max(axis, keepdims=True), xp.finfo(x.dtype).min)", "top = x.max(axis, keepdims=True)"),
+        ("sums over the last axis always",    "y.sum(axis, keepdims=True)",            "y.sum(-1, keepdims=True)"),
+        ("sums over axis 0 on the way back",  "dx.sum(axis, keepdims=True)",           "dx.sum(0, keepdims=True)"),
+        ("what one gains nobody loses",       "dx -= y * dx.sum(axis, keepdims=True)", "dx -= 0"),
+        ("all lose alike",                    "dx -= y * dx.sum(axis, keepdims=True)", "dx -= dx.sum(axis, keepdims=True)"),
+    ),
+    *planted("layers.py", "rotary",
+        ("turned the wrong way back",         "turn(dy, -sin)",                        "turn(dy, sin)"),
+        ("turned the other way, both ways",   "xp.cos(angles), xp.sin(angles)",        "xp.cos(angles), -xp.sin(angles)"),
+        ("speeds fall half as fast",          "-math.log(base) / half",                "-math.log(base) / K"),
+        ("another base",                      "base=10_000",                           "base=1_000"),
+        ("positions count from 1",            "positions.astype(x.dtype)[..., None]",  "(positions.astype(x.dtype) + 1)[..., None]"),
+        ("every row has the first's places",  "angles = angles.reshape(len(positions),", "angles = angles[:1].reshape(1,"),
+    ),
+    *planted("layers.py", "attention",
+        ("scale forgotten",                   "    scores *= scale\n",                 ""),
+        ("scale forgotten in dq",             "        dq *= scale\n",                 ""),
+        ("scale forgotten in dk",             "        dk *= scale\n",                 ""),
+        ("scaled by K, not its root",         "1 / math.sqrt(K)",                      "1 / K"),
+        ("the scale is a NumPy float64",      "    scale = 1 / math.sqrt(K)",          "    import numpy\n    scale = 1 / numpy.sqrt(K)"),
+        ("masks are scaled too",              "        scores += added",               "        scores += added * scale"),
+        ("masks after softmax",               "    for added in hidden(scores, causal, mask, key_padding_mask):\n"
+                                              "        scores += added                                            # -inf where a query may not look\n"
+                                              "    shares, back_softmax = softmax(scores)",
+                                              "    shares, back_softmax = softmax(scores)\n"
+                                              "    for added in hidden(scores, causal, mask, key_padding_mask):\n"
+                                              "        shares = shares * (added > -math.inf)"),
+        ("softmax over the queries",          "softmax(scores)",                       "softmax(scores, axis=-2)"),
+        ("dropout only on the way back",      "y = weights @ v",                       "y = shares @ v"),
+        ("dv without dropout",                "dv = weights.swapaxes",                 "dv = shares.swapaxes"),
+        ("dq and dk without dropout",         "back_softmax(back_dropout(dweights))",  "back_softmax(dweights)"),
+        ("sees the next token",               "S - T + 1)",                            "S - T + 2)"),
+        ("cannot see itself",                 "S - T + 1)",                            "S - T)"),
+        ("causal is aligned top-left",        "S - T + 1)",                            "1)"),
+        ("causal only where T = S",           "    if causal:",                        "    if causal and T == S:"),
+        ("boolean mask inverted",             "xp.where(mask, zero, never)",           "xp.where(mask, never, zero)"),
+        ("padding inverted",                  "xp.where(key_padding_mask, never, zero)", "xp.where(key_padding_mask, zero, never)"),
+        ("padding hides queries, not keys",   "[:, None, None, :]",                    "[:, None, :, None]"),
+        ("-10,000 for -inf",                  "scores.dtype.type(-math.inf)",          "scores.dtype.type(-10_000)"),
+    ),
+    *planted("layers.py", "cross_entropy",
+        ("sum, not mean",                     "share = 1 / max(1, len(flat))",         "share = 1"),
+        ("ignored targets count in the mean", "xp.maximum(counts.sum(), 1).astype(logits.dtype)", "len(flat)"),
+        ("only ignored targets count",        "counts = flat != ignore",               "counts = flat == ignore"),
+        ("may overflow",                      "z = z - z.max(-1, keepdims=True)",      "z = z * 1"),
+        ("logits are changed in place",       "z = z - z.max(-1, keepdims=True)",      "z -= z.max(-1, keepdims=True)"),
+        ("smoothing only in the loss",        "dlogits = probs - label_smoothing / V", "dlogits = probs * 1"),
+        ("smoothing takes nothing from the target", "dlogits[n, flat] -= 1 - label_smoothing", "dlogits[n, flat] -= 1"),
+        ("smoothing only on the way back",    "    if label_smoothing:",               "    if False:"),
+        ("smoothing over the other V - 1",    "label_smoothing * z.mean(-1)",          "label_smoothing * z.sum(-1) / (V - 1)"),
+        ("dloss is ignored",                  "dlosses = share * dloss",               "dlosses = share * 1"),
+        ("shares do not sum to 1",            "    probs /= total[:, None]\n",         ""),
+        ("a second backward is another",      "dlogits = probs - label_smoothing / V", "dlogits = probs\n        dlogits -= label_smoothing / V"),
+        ("row numbers from the host",         "    n = xp.arange(len(flat))",          "    import numpy\n    n = numpy.arange(len(flat))"),
+        ("waits for the device",              "    if ignore is not None:",            "    if ignore is not None and bool((flat == ignore).any() or True):"),
+    ),
+    *planted("gpt.py", "init",
+        ("deep weights as large as others",   "0.02 / math.sqrt(2 * config.n_layer)",  "0.02"),
+        ("one writer per layer, not two",     "math.sqrt(2 * config.n_layer)",         "math.sqrt(config.n_layer)"),
+        ("gains are 0",                       '"g": np.ones(C, dtype)',                '"g": np.zeros(C, dtype)'),
+        ("float64 always",                    "(std * rng.standard_normal(shape)).astype(dtype)", "std * rng.standard_normal(shape)"),
+    ),
+    *planted("gpt.py", "self_attention",
+        ("heads cut across positions",        "z.reshape(B, T, H, C // H).swapaxes(1, 2)", "z.reshape(B, H, T, C // H)"),
+        ("values turn too",                   "    v = split(xv)",                     "    v, _ = turn(split(xv))"),
+        ("keys do not turn",                  "turn(split(xk))",                       "(split(xk), lambda d: d)"),
+        ("dq does not turn back",             "merge(back_turn_q(dq))",                "merge(dq)"),
+        ("the values' part of dx is lost",    "dx_q + dx_k + dx_v",                    "dx_q + dx_k"),
+        ("sees the future",                   "causal=True",                           "causal=False"),
+        ("padding is seen",                   "causal=True, key_padding_mask=key_padding_mask", "causal=True"),
+        ("no dropout on the weights",         "rate = config.dropout if rng is not None else 0.0\n    h, back_attn", "rate = 0.0\n    h, back_attn"),
+    ),
+    *planted("gpt.py", "ffn",
+        ("no bend on the way back",           "back_up(back_activation(dh))",          "back_up(dh)"),
+        ("gelu is its approximation",         'approximate="none"',                    'approximate="tanh"'),
+    ),
+    *planted("gpt.py", "residual",
+        ("pre and post swapped",              'if config.norm == "pre":\n        h, back_norm', 'if config.norm == "post":\n        h, back_norm'),
+        ("pre: the way around is lost",       "return dy + dx, {",                     "return dx, {"),
+        ("post: the way around is lost",      "return ds + dx, {",                     "return dx, {"),
+        ("post: the way around skips the norm", "return ds + dx, {",                   "return dy + dx, {"),
+        ("the stream is changed in place",    "        y = x + r ",                    "        x += r\n        y = x "),
+        ("pre: no dropout",                   "r, back_dropout = layers.dropout(a, rate=rate, rng=rng)", "r, back_dropout = a, lambda d: d", 0),
+        ("post: no dropout",                  "r, back_dropout = layers.dropout(a, rate=rate, rng=rng)", "r, back_dropout = a, lambda d: d", 1),
+        ("pre: no dropout on the way back",   "back_layer(back_dropout(dy))",          "back_layer(dy)"),
+        ("post: no dropout on the way back",  "back_layer(back_dropout(ds))",          "back_layer(ds)"),
+        ("eps is not the config's",           "eps=config.eps)",                       "eps=1e-5)", 0),
+    ),
+    *planted("gpt.py", "block",
+        ("one norm twice",                    'x, p["norm1"], p["attn"]',              'x, p["norm2"], p["attn"]'),
+        ("gradients of the norms swapped",    '"norm1": dnorm1, "attn": dattn, "norm2": dnorm2', '"norm1": dnorm2, "attn": dattn, "norm2": dnorm1'),
+    ),
+    *planted("gpt.py", "gpt",
+        ("positions start at 0 with a cache", "xp.arange(start, start + T)",           "xp.arange(T)"),
+        ("given positions are not looked up", "ids=positions)",                        "ids=xp.arange(start, start + T))"),
+        ("positions learn from one row",      "dx.sum(0) if positions.ndim == 1 else dx", "dx[0] if positions.ndim == 1 else dx"),
+        ("tied gradient overwritten",         'grads["tokens"] += dreadout.T',         'grads["tokens"] = dreadout.T'),
+        ("tied gradient of the read-out lost", 'grads["tokens"] += dreadout.T',        "pass"),
+        ("untied reads out with the tokens",  '"tokens" if config.tied else "unembed"', '"tokens"'),
+        ("no dropout on the embedding",       "x, back_dropout = layers.dropout(x, rate=config.dropout if rng is not None else 0.0, rng=rng)",
+                                              "x, back_dropout = x, lambda d: d"),
+        ("embedding dropout not on the way back", "        dx = back_dropout(dx)\n",  ""),
+        ("the last norm is skipped on the way back", "dx, dg, db = back_norm(dx)\n            grads", "_, dg, db = back_norm(dx)\n            grads"),
+        ("eps of the last norm",              "eps=config.eps)",                       "eps=1e-5)", 1),
+        ("blocks' gradients in reverse",      "dblocks[::-1]",                         "dblocks"),
+        ("back through the blocks forwards",  "back_blocks.pop()(dx)",                 "back_blocks.pop(0)(dx)"),
+        ("the memory of the blocks is kept",  "while back_blocks:\n            dx, dp = back_blocks.pop()(dx)",
+                                              "for back in back_blocks[::-1]:\n            dx, dp = back(dx)"),
+        ("gradients in another order",        "return {key: grads[key] for key in params}", "return grads"),
+        ("one id too many",                   "ids.max() < config.vocab_size)",        "ids.max() <= config.vocab_size)"),
+        ("negative ids wrap around",          "0 <= ids.min() and ",                   ""),
+        ("one position too few",              "start + ids.shape[1] > config.n_ctx",   "start + ids.shape[1] >= config.n_ctx"),
+        ("one position too many",             "start + ids.shape[1] > config.n_ctx",   "start + ids.shape[1] > config.n_ctx + 1"),
+        ("cached positions are not counted",  "start + ids.shape[1] > config.n_ctx",   "ids.shape[1] > config.n_ctx"),
+    ),
+    *planted("gpt.py", "loss",
+        ("label smoothing is lost",           "ignore=ignore, label_smoothing=label_smoothing)", "ignore=ignore)"),
+        ("ignore is lost",                    "ignore=ignore, label_smoothing",        "label_smoothing"),
+        ("padding is lost",                   "key_padding_mask=key_padding_mask, rng=rng\n    )\n    value", "rng=rng\n    )\n    value"),
+        ("positions are lost",                "params, ids=ids, config=config, positions=positions,", "params, ids=ids, config=config,"),
+        ("dloss is lost",                     "back_gpt(back_loss(dloss))",            "back_gpt(back_loss())"),
+    ),
+    *planted("cache.py", "cache",
+        ("growing forgets the last position", "room[:, :, :start] = store[:, :, :start]", "room[:, :, : start - 1] = store[:, :, : start - 1]"),
+        ("a prompt counts as one position",   "self.length = end",                     "self.length = start + 1"),
+        ("keys for values",                   "return self.k[:, :, :end], self.v[:, :, :end]", "return self.k[:, :, :end], self.k[:, :, :end]"),
+        ("it grows by as much as it needs",   "max(end, 2 * start)",                   "end"),
+    ),
+    *planted("config.py", "config",
+        ("ffn is twice as wide",              "4 * self.width)",                       "2 * self.width)"),
+        ("heads need not fit",                "if self.width % self.n_head:",          "if False:"),
+        ("rotary heads may be odd",           "// self.n_head % 2:",                   "// self.n_head % 2 > 1:"),
+        ("dropout may be 1",                  "0 <= self.dropout < 1",                 "0 <= self.dropout <= 1"),
+        ("true is a number",                  " or (wanted is not bool and isinstance(value, bool))", ""),
+    ),
+    *planted("optim.py", "adamw",
+        ("no bias correction of m",           "rate / (1 - b1**step)",                 "rate"),
+        ("no bias correction of v",           "1 / math.sqrt(1 - b2**step)",           "1.0"),
+        ("bias correction of m off by one",   "1 - b1**step",                          "1 - b1 ** (step + 1)"),
+        ("bias correction of v off by one",   "1 - b2**step",                          "1 - b2 ** (step + 1)"),
+        ("eps inside the root",               "xp.sqrt(vi, out=t)\n        t *= root\n        t += eps", "xp.add(vi, eps, out=t)\n        xp.sqrt(t, out=t)\n        t *= root"),
+        ("eps before the bias correction",    "        t *= root\n        t += eps",   "        t += eps\n        t *= root"),
+        ("no root",                           "xp.sqrt(vi, out=t)",                    "t[...] = vi"),
+        ("betas swapped",                     "b1, b2 = betas",                        "b2, b1 = betas"),
+        ("v for m",                           "xp.divide(mi, t, out=t)",               "xp.divide(vi, t, out=t)"),
+        ("no momentum",                       "        mi += t ",                      "        mi[...] = dwi "),
+        ("v of dw times m",                   "xp.multiply(dwi, dwi, out=t)",          "xp.multiply(dwi, mi, out=t)"),
+        ("decay through the gradient too",    "        xp.subtract(dwi, mi, out=t)",   "        dwi = dwi + decay * wi\n        xp.subtract(dwi, mi, out=t)"),
+        ("decay without the rate",            "1 - rate * decay",                      "1 - decay"),
+        ("decay after the step",              "        if decay:\n            wi *= shrink\n        wi -= t", "        wi -= t\n        if decay:\n            wi *= shrink"),
+        ("no decay",                          "        if decay:",                     "        if False:"),
+        ("only the first block",              "range(0, w.size, block or 1)",          "range(0, min(block, w.size), block or 1)"),
+    ),
+    *planted("optim.py", "clip",
+        ("missing",                           "dw *= limit / xp.maximum(norm, limit)", "pass"),
+        ("short gradients grow",              "limit / xp.maximum(norm, limit)",       "limit / norm"),
+        ("each number by itself",             "dw *= limit / xp.maximum(norm, limit)", "xp.clip(dw, -limit, limit, out=dw)"),
+        ("the norm is squared",               "norm = xp.sqrt(xp.dot(dw, dw))",        "norm = xp.dot(dw, dw)"),
+        ("the norm waits for the device",     "norm = xp.sqrt(xp.dot(dw, dw))",        "norm = float(xp.sqrt(xp.dot(dw, dw)))"),
+        ("the norm after clipping",           "without dividing by zero\n    return norm", "without dividing by zero\n    return xp.sqrt(xp.dot(dw, dw))"),
+        ("each tensor by itself",             "norm = clip(self.dw, self.clip)",       "norm = clip(self.dw, None)\n        for _, g in trees.leaves(self.grads):\n            clip(g.reshape(-1), self.clip)"),
+    ),
+    *planted("optim.py", "AdamW",
+        ("gains decay",                       "return a.ndim >= 2",                    "return a.ndim >= 1"),
+        ("all decay",                         "(slice(self.n_decayed, None), 0.0)",    "(slice(self.n_decayed, None), self.decay)"),
+        ("gains never change",                "(slice(self.n_decayed, None), 0.0)",    "(slice(self.n_decayed, self.n_decayed), 0.0)"),
+        ("steps count from 2",                "step=self.steps, rate",                 "step=self.steps + 1, rate"),
+        ("weights of later parts ignored",    "total += a if weight == 1 else weight * a", "total += a"),
+        ("weight of the first part ignored",  "array_module(a).multiply(a, weight, out=total)", "total[...] = a"),
+        ("the gradient is not forgotten",     "        self.empty = True\n        return norm", "        return norm"),
+        ("restore forgets the step",          "self.steps, self.empty = steps, True",  "self.empty = True"),
+        ("restore forgets m and v",           "trees.map_leaves(_copy, self.state(), state)", 'trees.map_leaves(_copy, self.params, state["params"])'),
+    ),
+    *planted("optim.py", "schedule",
+        ("warm-up starts at zero",            "return rate * step / warmup",           "return rate * (step - 1) / warmup"),
+        ("cosine upside down",                "(1 - math.cos(math.pi * left)) / 2",    "(1 + math.cos(math.pi * left)) / 2"),
+        ("falls to zero, not to final",       "final + (rate - final) * left",         "rate * left"),
+        ("arrives one step early",            "(steps + 1 - step) / (steps + 1 - start)", "(steps - step) / max(1, steps - start)"),
+        ("cooldown in steps",                 "round(cooldown * steps)",               "round(cooldown)"),
+        ("below final after the end",         "max(0.0, (steps + 1 - step) / (steps + 1 - start))", "(steps + 1 - step) / (steps + 1 - start)"),
+    ),
+]
+# fmt: on
+
+
+def copy(folder):
+    """What the tests need, in a folder outside the repository."""
+    for name in ("minillm", "tests"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(REPOSITORY / "pyproject.toml", folder)
+
+
+def run(folder, tests=TESTS, parity=False, seconds=600):
+    """The first test that fails in a copy of the repository, or None if all pass."""
+    which = "not slow and not gpu" + ("" if parity else " and not parity")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--tb=no", "-p", "no:cacheprovider", "-m", which]
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    environment = os.environ | threads | {"PYTHONPATH": str(folder), "PYTHONIOENCODING": "utf-8"}
+    try:
+        done = subprocess.run(
+            command + [f"tests/{name}" for name in tests],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no end after {seconds} seconds"
+    if done.returncode == 0:
+        return None
+    found = re.search(r"^(?:FAILED|ERROR) (?:tests/)?(.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
+    if not found:
+        raise RuntimeError(f"pytest ended with {done.returncode} and no failed test:\n{done.stdout}")
+    return found.group(1)
+
+
+def try_one(mutation, clean, **options):
+    """Plant one bug in a copy of `clean` and run the tests there; returns the first that fails, or None."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder, "copy")
+        shutil.copytree(clean, folder)
+        path = folder / "minillm" / mutation.file
+        path.write_text(mutation.apply(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+        first = f"test_{path.name}"
+        return run(folder, **{"tests": sorted(TESTS, key=lambda name: name != first)} | options)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Plant one bug at a time in a copy of the library and run the tests.")
+    parser.add_argument("word", nargs="*", help="only mutations with one of these words in their name")
+    parser.add_argument("--list", action="store_true", help="print their names and stop")
+    parser.add_argument("--parity", action="store_true", help="run the tests against PyTorch and CuPy too")
+    asked = parser.parse_args()
+    chosen = [m for m in MUTATIONS if not asked.word or any(word in m.name for word in asked.word)]
+    if not chosen:
+        sys.exit(f"no mutation has {' or '.join(asked.word)} in its name; --list shows them all.")
+    if asked.list:
+        print(*(m.name for m in chosen), sep="\n")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        clean = pathlib.Path(folder, "clean")
+        clean.mkdir()
+        copy(clean)
+        if failed := run(clean, parity=asked.parity):
+            sys.exit(f"without any bug {failed} fails already; repair that first.")
+        survived = []
+        for i, mutation in enumerate(chosen, start=1):
+            start = time.perf_counter()
+            killer = try_one(mutation, clean, parity=asked.parity)
+            if killer is None and not mutation.nothing:
+                survived.append(mutation)
+            verdict = "killed " if killer else "nothing" if mutation.nothing else "SURVIVED"
+            seconds = f"{time.perf_counter() - start:.0f} s"
+            remark = killer or mutation.nothing
+            print(f"{i}/{len(chosen)} {seconds}  {verdict}  {mutation.name}  {remark}", flush=True)
+    nothing = sum(bool(m.nothing) for m in chosen)
+    print(
+        f"{len(chosen)} planted, {nothing} of them change nothing, {len(survived)} survived"
+        + "".join(f"\n  {m.name}" for m in survived)
+    )
+    sys.exit(1 if survived else 0)
+
+
+if __name__ == "__main__":
+    main()
