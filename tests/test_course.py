@@ -335,20 +335,23 @@ def test_pip_that_fails_is_a_sentence(away, monkeypatch):
 # The commands
 
 
+def library(folder, corpus):
+    """A minillm whose corpus.py says this, found before any other that is installed."""
+    (folder / "minillm").mkdir()
+    (folder / "minillm" / "__init__.py").touch()
+    (folder / "minillm" / "corpus.py").write_text(corpus, encoding="utf-8")
+
+
 def test_a_text_that_cannot_be_fetched_is_a_warning_and_no_stop(away, capsys):
-    (away / "minillm").mkdir()
-    (away / "minillm" / "corpus.py").write_text(
-        "def cached(name): raise OSError('no network at all')\n", encoding="utf-8"
-    )
+    library(away, "def cached(name): raise OSError('no network at all')\n")
     course.fetch_text(sys.executable)
     out = capsys.readouterr().out
     assert out.startswith("Warning: the text could not be fetched") and "no network at all" in out
 
 
 def test_a_warning_of_the_library_is_shown_as_a_sentence(away, capfd):
-    (away / "minillm").mkdir()
     body = "import warnings\ndef cached(name): return True\ndef load(name): warnings.warn('pydocs takes its place')\n"
-    (away / "minillm" / "corpus.py").write_text(body, encoding="utf-8")
+    library(away, body)
     course.fetch_text(sys.executable)
     assert capfd.readouterr().out.strip() == "Warning: pydocs takes its place"
 
