@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from .config import Config
 from .optim import KINDS
+from .optim import schedule as rate_of
 
 SHELF = pathlib.Path(__file__).parent / "configs"  # the recipes that come with minillm
 
@@ -98,6 +99,18 @@ class Recipe:
     def tokens_per_step(self):
         """How many tokens one step learns from."""
         return self.batch_size * self.accumulate * self.config(256).n_ctx
+
+    def learning_rate(self, step):
+        """The rate of step 1, 2, ..., steps; see optim.schedule."""
+        return rate_of(
+            step,
+            kind=self.schedule,
+            steps=self.steps,
+            warmup=self.warmup,
+            rate=self.rate,
+            final=self.final_rate,
+            cooldown=self.cooldown,
+        )
 
     def n_threads(self):
         """How many threads the run uses: what it asks for, or as many as there are cores for this process."""

@@ -1,0 +1,105 @@
+"""Checkpoints: what a run needs to go on as if it had never stopped."""
+
+import os
+import pathlib
+
+from . import tokenizer, trees
+from .config import Config
+from .machine import reason
+
+FORMAT, VERSION = "minillm checkpoint", 1
+# Beside the tree {params, m, v}.  There is no state of a random generator: batches and dropout masks follow from the
+# recipe's seed and the step alone.
+META = ("step", "recipe", "config", "tokenizer", "text", "arithmetic", "losses", "log_length", "seconds")
+
+
+class Checkpoints:
+    """The two checkpoints of a run's folder: last.npz, and previous.npz, the one before.
+
+    Each is complete or absent.  Whatever moment the machine dies at, one of them can be read.
+    """
+
+    def __init__(self, folder):
+        folder = pathlib.Path(folder)
+        self.last, self.previous, self.new = (folder / f"{name}.npz" for name in ("last", "previous", "new"))
+
+    def exist(self):
+        """Whether there is anything to resume."""
+        return self.last.exists() or self.previous.exists()
+
+    def save(self, tree, meta):
+        """Write a checkpoint; the last one becomes the previous one.  OSError if it cannot be written, nothing lost."""
+        try:
+            trees.save(self.new, tree, {"format": FORMAT, "version": VERSION, **meta})
+            if self.last.exists():
+                os.replace(self.last, self.previous)
+            os.replace(self.new, self.last)
+        finally:
+            self.new.unlink(missing_ok=True)
+
+    def load(self):
+        """The tree and the meta of the newest checkpoint that can be read, and a sentence if that is not the last.
+
+        ValueError if none can be read, or if it is from a newer version.
+        """
+        if not self.exist():
+            raise ValueError(f"there is no run to resume in {self.last.parent}; leave out --resume to start one.")
+        try:
+            return *read(self.last), ""
+        except (OSError, ValueError) as error:
+            if not self.previous.exists() or isinstance(error, Newer):
+                raise
+            return *read(self.previous), f"{error} The one before it, {self.previous.name}, takes its place."
+
+    def go_back(self):
+        """Give up the last checkpoint for the one before, if there is one."""
+        if self.previous.exists():
+            os.replace(self.previous, self.last)
+
+    def forget_previous(self):
+        """Delete the one before: it belongs to another run."""
+        self.previous.unlink(missing_ok=True)
+
+
+class Newer(ValueError):
+    """A checkpoint of a later minillm than this one."""
+
+
+def read(path):
+    """The tree and the meta of one checkpoint file.  OSError or ValueError, in one sentence, if it is none."""
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}; train a model first, or give another path.")
+    try:
+        tree, meta = trees.load(path)
+    except OSError as error:
+        raise OSError(f"{path} cannot be read: {reason(error)}.") from error
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise ValueError(f"{path} is no checkpoint of a training run.")
+    if not isinstance(meta.get("version"), int) or meta["version"] > VERSION:
+        raise Newer(
+            f"{path} was written by a newer minillm (checkpoint version {meta.get('version')!r}); this one reads up to "
+            f"{VERSION}: update minillm."
+        )
+    missing = [key for key in META if key not in meta] + [key for key in ("params", "m", "v") if key not in tree]
+    if missing:
+        raise ValueError(f"{path} is damaged: it has no {missing[0]}.")
+    return tree, meta
+
+
+def load_model(path):
+    """The parameters, Config and tokenizer of a run's folder or of one checkpoint, and the checkpoint's meta.
+
+    OSError or ValueError, in one sentence, if there is none, if it is damaged, or from a newer version.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        if not Checkpoints(path).exist():
+            raise FileNotFoundError(f"there is no trained model in {path}; train one first, or give another path.")
+        tree, meta, _ = Checkpoints(path).load()
+    else:
+        tree, meta = read(path)
+    try:
+        return tree["params"], Config(**meta["config"]), tokenizer.from_dict(meta["tokenizer"]), meta
+    except TypeError as error:
+        raise ValueError(f"{path} is damaged: its config is {meta['config']!r}.") from error

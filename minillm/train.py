@@ -1,0 +1,307 @@
+"""Training: batch, loss, backward, step, log, evaluate, checkpoint, resume."""
+
+import contextlib
+import math
+import pathlib
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import batches, checkpoints, gpt, machine, material, ngram, report, runlog, tokenizer
+from . import recipe as recipes
+from .backend import array_module, to_cpu, to_gpu
+from .optim import AdamW
+
+# What a resumed run may change and still be the same run.  steps may grow, too: from there on the learning rate follows
+# the schedule of the longer run.  A change of threads or device is announced, since it changes the last bits.
+FREE = {"name", "evaluate_every", "evaluate_tokens", "log_every", "checkpoint_every", "threads", "device", "prompt"}
+CONTINUE = "To continue, give the same command with --resume."
+
+
+class Diverged(ValueError):
+    """The loss or the gradient is not a number any more."""
+
+
+@dataclass
+class Outcome:
+    """What a run came to: validation in nats per token of the tokenizer, ladder a list of ngram.Rung."""
+
+    folder: pathlib.Path
+    step: int
+    finished: bool
+    validation: float | None = None
+    bits_per_byte: float | None = None
+    ladder: list = field(default_factory=list)
+    sample: str = ""
+
+
+def train(recipe, *, folder=None, resume=False, fresh=False, progress=True):
+    """Train a model by a Recipe, in a folder (runs/NAME if none is given); returns an Outcome.
+
+    The folder gets log.txt, loss.png, the token ids of both texts, and the checkpoints last.npz and previous.npz.
+    resume goes on from the last checkpoint, bit for bit if nothing that decides the arithmetic has changed; fresh
+    starts anew where a run is already.  Ctrl-C saves and stops.
+    ValueError or OSError, in one sentence, for what cannot be; Diverged (a ValueError) if the loss becomes NaN.
+    """
+    import threadpoolctl
+
+    machine.keep_memory()
+    folder = pathlib.Path(folder or pathlib.Path("runs") / recipe.name)
+    with threadpoolctl.threadpool_limits(recipe.n_threads(), user_api="blas"):
+        run = Run(recipe, folder, resume=resume, fresh=fresh)
+        # A loss that becomes NaN is our own business: NumPy need not warn.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            with machine.patience() as interrupted:
+                finished = run.loop(interrupted, progress)
+            if finished:
+                return run.finish()
+    say(f"Stopped and saved at step {run.step:,} of {recipe.steps:,}. {CONTINUE}")
+    return Outcome(folder, run.step, finished=False)
+
+
+def learn(optimizer, ids, targets, *, config, recipe, step):
+    """Add up the gradient of one batch in the optimizer; returns the mean loss, 0-d, on the optimizer's device.
+
+    ids and targets (B, T), cut into `accumulate` parts that go through the model one after the other.  (Several
+    processes would share the parts here: each knows its own from the step alone.)
+    """
+    xp, parts, total = array_module(optimizer.w), recipe.accumulate, 0.0
+    for part in range(parts):
+        rows = slice(part * recipe.batch_size, (part + 1) * recipe.batch_size)
+        # A pure function of seed, step and part, so a resumed run drops out what it would have dropped out.
+        rng = np.random.default_rng(np.random.SeedSequence(recipe.seed, spawn_key=(step, part)))
+        value, backward = gpt.loss(
+            optimizer.params,
+            ids=xp.asarray(ids[rows]),
+            targets=xp.asarray(targets[rows]),
+            config=config,
+            label_smoothing=recipe.label_smoothing,
+            rng=rng,
+        )
+        optimizer.add(backward(), 1 / parts)
+        total = total + value / parts
+    return total
+
+
+class Run:
+    """One run at one moment: the text, the model and its optimizer, the log, the checkpoints."""
+
+    def __init__(self, recipe, folder, *, resume=False, fresh=False):
+        self.recipe, self.folder = recipe, folder
+        self.log, self.checkpoints = runlog.LogFile(folder / "log.txt"), checkpoints.Checkpoints(folder)
+        stored, meta = self.stored(resume, fresh)
+        if resume:
+            tok = tokenizer.from_dict(meta["tokenizer"])
+            self.material = material.find(recipe, folder, tok, meta["text"])
+        else:
+            self.material = material.prepare(recipe, folder, say)
+        self.config = recipe.config(self.material.tokenizer.vocab_size)
+        self.batches = batches.Batches(
+            self.material.train,
+            batch_size=recipe.batch_size * recipe.accumulate,
+            n_ctx=self.config.n_ctx,
+            seed=recipe.seed,
+        )
+        batches.windows(self.material.validation, self.config.n_ctx, limit=1)  # too short: say so now
+        params = gpt.init(self.config, np.random.default_rng(recipe.seed))
+        self.optimizer = AdamW(
+            to_gpu(params) if recipe.device == "gpu" else params,
+            betas=recipe.betas,
+            eps=recipe.eps,
+            decay=recipe.decay,
+            clip=recipe.clip,
+        )
+        self.arithmetic = machine.arithmetic(recipe.device)
+        self.losses = meta.get("losses", [])  # of the steps since the log's last line
+        self.pending = []  # (step, loss, norm): they may still be on their way from a GPU
+        self.first = meta.get("step", 0)  # where this part of the run begins
+        self.seconds, self.started = meta.get("seconds", 0.0), time.perf_counter()
+        if resume:
+            self.optimizer.restore(stored, meta["step"])
+            self.log.cut(meta["log_length"])
+            say(f"Resumed at step {self.step:,} of {recipe.steps:,}.")
+            say(machine.changes(meta["arithmetic"], self.arithmetic))
+        else:
+            with machine.writing(folder, "Choose another --folder."):
+                self.log.start(recipe.to_dict())
+                self.introduce()
+                self.save()
+                self.checkpoints.forget_previous()
+
+    @property
+    def step(self):
+        """Steps taken so far."""
+        return self.optimizer.steps
+
+    def stored(self, resume, fresh):
+        """The tree and the meta of the checkpoint to go on from: (None, {}) for a new run."""
+        if not resume:
+            if self.checkpoints.exist() and not fresh:
+                raise ValueError(
+                    f"{self.folder} holds a run already: give --resume to go on with it, another --folder to leave it "
+                    "alone, or --fresh to delete it and start anew."
+                )
+            return None, {}
+        stored, meta, warning = self.checkpoints.load()
+        say(warning)
+        before = recipes.make(meta["recipe"])
+        changed = recipes.differences(before.to_dict(), self.recipe.to_dict())
+        changed = {key: change for key, change in changed.items() if key not in FREE}
+        if self.recipe.steps > before.steps:
+            changed.pop("steps")
+            say(f"The run now ends at step {self.recipe.steps:,}, not {before.steps:,}; the rate follows from here on.")
+        if changed:
+            words = ", ".join(f"{key} was {old!r} and is {new!r}" for key, (old, new) in changed.items())
+            raise ValueError(
+                f"the run in {self.folder} was made by another recipe: {words}. Take that back, or start anew in "
+                "another --folder; of what decides a run, only steps may change, and only grow."
+            )
+        return stored, meta
+
+    def introduce(self):
+        """Say what is about to happen."""
+        recipe, mine = self.recipe, self.material
+        self.tell(
+            f"{recipe.name}: {self.optimizer.w.size:,} parameters learn from {len(mine.train):,} tokens of "
+            f"{mine.about['name']} ({recipe.tokenizer}, {mine.tokenizer.vocab_size} different ones); "
+            f"{len(mine.validation):,} tokens are kept for validation."
+        )
+        machine_words = ", ".join(f"{key} {value}" for key, value in self.arithmetic.items())
+        self.tell(f"{recipe.steps:,} steps of {recipe.tokens_per_step():,} tokens in {self.folder}; {machine_words}.")
+
+    def loop(self, interrupted, progress=True):
+        """Steps until the last one, or until interrupted() is true; returns whether the last one was taken."""
+        recipe, saved = self.recipe, self.step
+        with progress_bar(self.step, recipe.steps, progress) as bar:
+            try:
+                while self.step < recipe.steps:
+                    step = self.step + 1
+                    ids, targets = self.batches.batch(self.step)
+                    value = learn(self.optimizer, ids, targets, config=self.config, recipe=recipe, step=step)
+                    rate = recipe.learning_rate(step)
+                    norm = self.optimizer.step(rate)
+                    self.pending.append((step, value, norm))
+                    bar.update()
+                    last, stop = step == recipe.steps, interrupted()
+                    evaluate = last or step % recipe.evaluate_every == 0
+                    if recipe.device == "cpu" or len(self.pending) == 10:  # asking a GPU makes it wait: not every step
+                        self.settle()
+                    if evaluate or step % recipe.log_every == 0:
+                        self.write_line(rate, evaluate, bar)
+                    if last or stop or step % recipe.checkpoint_every == 0:
+                        self.save()
+                        saved = step
+                    if stop and not last:
+                        return False
+            except OSError as error:
+                raise OSError(
+                    f"step {self.step:,} could not be saved in {self.folder}: {machine.reason(error)}. The checkpoint "
+                    f"of step {saved:,} is intact. Put that right first. {CONTINUE}"
+                ) from error
+        return True
+
+    def write_line(self, rate, evaluate, bar):
+        """One line of the log: the mean loss since the line before, and where it is due, the validation loss."""
+        self.settle()
+        loss, self.losses = float(np.mean(self.losses)), []
+        tokens = self.step * self.recipe.tokens_per_step()
+        speed = (self.step - self.first) * self.recipe.tokens_per_step() / (time.perf_counter() - self.started)
+        bar.set_postfix_str(f"loss {loss:.3f}, {speed:,.0f} tokens/s", refresh=False)
+        line = {"step": self.step, "tokens": tokens, "loss": loss, "norm": self.norm, "rate": rate}
+        if evaluate:
+            line["validation"] = self.evaluate(self.recipe.evaluate_tokens)
+            say(f"step {self.step:,}: loss {loss:.4f}, validation loss {line['validation']:.4f} nats per token")
+        self.log.row(**line, seconds=self.elapsed())
+
+    def settle(self):
+        """Fetch the losses of the last steps.  Diverged if one of them, or a gradient, is NaN or infinite."""
+        for step, value, norm in self.pending:
+            value, self.norm = float(value), float(norm)
+            if not (math.isfinite(value) and math.isfinite(self.norm)):
+                words = f"the loss is {value:.4g} and the length of the gradient is {self.norm:.4g}"
+                self.give_up(step - 1, f"step {step:,} went wrong: {words}")
+            self.losses.append(value)
+        self.pending = []
+
+    def evaluate(self, limit=None):
+        """The validation loss in nats per token, on about `limit` tokens spread over the text, or on all."""
+        value = report.evaluate(self.optimizer.params, self.material.validation, config=self.config, limit=limit)
+        if not math.isfinite(value):
+            self.give_up(self.step, f"step {self.step:,} went wrong: after it, the validation loss is {value}")
+        return value
+
+    def give_up(self, spoilt, words):
+        """Stop with the last good checkpoint kept: not the one of the step whose weights turned out to be spoilt."""
+        if checkpoints.read(self.checkpoints.last)[1]["step"] == spoilt:
+            self.checkpoints.go_back()
+        good = checkpoints.read(self.checkpoints.last)[1]["step"]
+        sentence = (
+            f"{words}. The last good checkpoint, of step {good:,}, is {self.checkpoints.last}. Start anew with a "
+            f"smaller rate, such as --set rate={self.recipe.rate / 3:.1g}, a longer warmup or a smaller clip."
+        )
+        self.log.note(sentence)
+        raise Diverged(sentence)
+
+    def save(self):
+        """Write a checkpoint."""
+        self.settle()
+        meta = {
+            "step": self.step,
+            "recipe": self.recipe.to_dict(),
+            "config": self.config.to_dict(),
+            "tokenizer": self.material.tokenizer.to_dict(),
+            "text": self.material.about,
+            "arithmetic": self.arithmetic,
+            "losses": self.losses,
+            "log_length": self.log.length(),
+            "seconds": self.elapsed(),
+        }
+        self.checkpoints.save(to_cpu(self.optimizer.state()), meta)
+
+    def finish(self):
+        """Place the trained model on the ladder, let it write, draw its loss; returns the Outcome."""
+        recipe, mine = self.recipe, self.material
+        n_bytes, n_tokens = mine.about["validation_bytes"], len(mine.validation)
+        seconds, validation = self.elapsed(), self.evaluate()
+        ours = ngram.Rung(recipe.name, validation, ngram.bits_per_byte(validation, n_tokens, n_bytes))
+        say("Counting n-grams, to see where that stands.")
+        rungs = report.ladder(mine.tokenizer, mine.train, mine.validation, n_bytes)
+        params, seed = self.optimizer.params, recipe.seed
+        written = report.write(params, recipe.prompt, config=self.config, tok=mine.tokenizer, seed=seed)
+        with machine.writing(self.folder, f"The trained model is safe in {self.checkpoints.last}."):
+            self.tell(
+                f"Trained for {self.step:,} steps in {seconds:,.0f} seconds. On the whole validation text the "
+                f"loss is {validation:.4f} nats per token, {ours.bits_per_byte:.4f} bits per byte."
+            )
+            self.tell("\n".join(report.place(rungs, ours)))
+            self.tell(f"A sample:\n{written}")
+            from . import plots
+
+            plots.training(runlog.read(self.log.path), rungs).savefig(self.folder / "loss.png", dpi=150)
+        return Outcome(self.folder, self.step, True, validation, ours.bits_per_byte, rungs, written)
+
+    def elapsed(self):
+        """Seconds of training so far, pauses between resumed runs left out."""
+        return self.seconds + time.perf_counter() - self.started
+
+    def tell(self, sentence):
+        """Say it, and write it into the log."""
+        say(sentence)
+        self.log.note(sentence)
+
+
+def progress_bar(done, steps, shown):
+    """A bar that tells steps, time left, loss and speed; nothing is drawn where nobody looks (not a terminal)."""
+    from tqdm import tqdm
+
+    return tqdm(initial=done, total=steps, unit=" steps", disable=None if shown else True, dynamic_ncols=True)
+
+
+def say(sentence):
+    """Print a sentence, above the progress bar if there is one; nothing for ""."""
+    from tqdm import tqdm
+
+    if sentence:
+        with contextlib.suppress(BrokenPipeError):  # nobody reads on; the log does
+            tqdm.write(sentence)
