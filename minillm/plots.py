@@ -69,7 +69,7 @@ def training(log, ladder=None, *, token=None):
 
 
 def style():
-    """A context in which Matplotlib draws in the style of the course; what was set before neither counts nor changes."""
+    """A context in which Matplotlib draws in the style of the course; earlier settings neither count nor change."""
     import matplotlib.style
 
     return matplotlib.style.context(["default", STYLE])
