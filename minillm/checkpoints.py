@@ -51,6 +51,11 @@ class Checkpoints:
                 raise
             return *read(self.previous), f"{error} The one before it, {self.previous.name}, takes its place."
 
+    def sweep(self):
+        """Delete what a run that was killed in the middle of writing has left behind."""
+        for path in self.last.parent.glob("*.part"):
+            path.unlink(missing_ok=True)
+
     def go_back(self):
         """Give up the last checkpoint for the one before, if there is one."""
         if self.previous.exists():

@@ -44,7 +44,7 @@ class Recipe:
     evaluate_tokens: int | None = 50_000  # of the validation text, while training; null for all of it, as at the end
     log_every: int = 10
     checkpoint_every: int = 500
-    threads: int | str = "all"
+    threads: int | str = 1  # or "all", worth trying for a wide model
     device: str = "cpu"  # "cpu" or "gpu"
     prompt: str = "\n"  # what the sample at the end begins with
 

@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from . import batches, gpt, ngram, sample, tokenizer
-from .backend import array_module
+from .backend import array_module, to_cpu
 
 TOKENS_AT_ONCE = 2048  # in one forward pass of evaluate()
+SAMPLE_LENGTH = 400  # tokens that write() writes
 
 
 def evaluate(params, tokens, *, config, limit=None):
@@ -26,7 +27,7 @@ def evaluate(params, tokens, *, config, limit=None):
     total = 0.0
     for x, y in parts:
         value, _ = gpt.loss(params, ids=xp.asarray(x), targets=xp.asarray(y), config=config)
-        total += float(value) * y.size
+        total += float(to_cpu(xp.asarray(value))) * y.size
     return total / sum(y.size for _, y in parts)
 
 
@@ -63,12 +64,12 @@ def place(rungs, ours):
     return table
 
 
-def write(params, prompt, *, config, tok, seed, max_tokens=400):
+def write(params, prompt, *, config, tok, seed):
     """A sample of the model's writing that begins with the prompt, or with a line break if tok cannot encode that."""
     try:
         tok.encode(prompt)
     except ValueError:
         prompt = tok.decode([0])
     rng = np.random.default_rng(seed)
-    options = {"config": config, "rng": rng, "max_tokens": max_tokens, "temperature": 0.8}
+    options = {"config": config, "rng": rng, "max_tokens": SAMPLE_LENGTH, "temperature": 0.8}
     return prompt + "".join(sample.write(params, prompt, tokenizer=tok, **options))

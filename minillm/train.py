@@ -91,6 +91,8 @@ class Run:
         self.recipe, self.folder = recipe, folder
         self.log, self.checkpoints = runlog.LogFile(folder / "log.txt"), checkpoints.Checkpoints(folder)
         stored, meta = self.stored(resume, fresh)
+        with machine.writing(folder, "Choose another --folder."):
+            self.checkpoints.sweep()
         if resume:
             tok = tokenizer.from_dict(meta["tokenizer"])
             self.material = material.find(recipe, folder, tok, meta["text"])
@@ -217,7 +219,7 @@ class Run:
     def settle(self):
         """Fetch the losses of the last steps.  Diverged if one of them, or a gradient, is NaN or infinite."""
         for step, value, norm in self.pending:
-            value, self.norm = float(value), float(norm)
+            value, self.norm = number(value), number(norm)
             if not (math.isfinite(value) and math.isfinite(self.norm)):
                 words = f"the loss is {value:.4g} and the length of the gradient is {self.norm:.4g}"
                 self.give_up(step - 1, f"step {step:,} went wrong: {words}")
@@ -289,6 +291,11 @@ class Run:
         """Say it, and write it into the log."""
         say(sentence)
         self.log.note(sentence)
+
+
+def number(x):
+    """A 0-d value as a float, fetched from the GPU if it is there."""
+    return float(to_cpu(array_module(x).asarray(x)))
 
 
 def progress_bar(done, steps, shown):
