@@ -63,9 +63,7 @@ class Batches:
         self.tokens = np.asarray(tokens)  # a plain view: indexing a memory map makes an object each time
         self.batch_size, self.n_ctx, self.seed = batch_size, n_ctx, seed
         self.per_epoch = max(1, len(tokens) // n_ctx - 1)
-        self.room = min(
-            n_ctx, len(tokens) - self.per_epoch * n_ctx
-        )  # offsets that leave per_epoch windows and a target
+        self.room = min(n_ctx, len(tokens) - self.per_epoch * n_ctx)  # how many offsets leave a target for each token
         self.reach = np.arange(n_ctx + 1)
         self.epochs = {}  # the two in use: epoch -> where its windows start, in its order
 

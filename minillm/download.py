@@ -79,7 +79,7 @@ def _checked(sha256, aside):
             shutil.copyfile(local_path(url), output_file)
         else:
             headers = {"User-Agent": "minillm", "Accept-Encoding": "identity"}
-            fetcher = pooch.HTTPDownloader(timeout=TIMEOUT, headers=headers, **_certificates(url))
+            fetcher = pooch.HTTPDownloader(timeout=TIMEOUT, headers=headers, **_connection())
             fetcher(url, output_file, pooch_object)
         found = sha256_of(output_file)
         if found != sha256:
@@ -170,7 +170,7 @@ def links(page):
         import requests
 
         headers = {"Accept": ACCEPT, "User-Agent": "minillm"}
-        answer = requests.get(page, headers=headers, timeout=TIMEOUT, **_certificates(page))
+        answer = requests.get(page, headers=headers, timeout=TIMEOUT, **_connection())
         answer.raise_for_status()
         base, kind, body = answer.url, answer.headers.get("Content-Type", ""), answer.content
     if "json" in kind:
@@ -211,10 +211,14 @@ def public(url):
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
-def _certificates(url):
-    """The certificates that pip is told to trust, as an option for requests."""
-    settings = pip_settings() if url.lower().startswith("https:") and "REQUESTS_CA_BUNDLE" not in os.environ else {}
-    return {"verify": settings["cert"]} if settings.get("cert") else {}
+def _connection():
+    """The certificates and the proxy that pip is told to use, as options for requests."""
+    settings, options = pip_settings(), {}
+    if settings.get("cert") and "REQUESTS_CA_BUNDLE" not in os.environ:
+        options["verify"] = settings["cert"]
+    if settings.get("proxy"):
+        options["proxies"] = {"http": settings["proxy"], "https": settings["proxy"]}
+    return options
 
 
 def _reason(error):

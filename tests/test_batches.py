@@ -103,6 +103,15 @@ def test_the_order_never_changes_between_versions():
     assert ids[:, 0].tolist() == [117, 93, 189, 21]
 
 
+def test_an_epochs_order_is_drawn_once_and_not_at_each_step(monkeypatch):
+    drawn, default_rng = [], np.random.default_rng
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: drawn.append(seed) or default_rng(seed))
+    batches = Batches(np.arange(1000), batch_size=4, n_ctx=8, seed=5)
+    for step in range(3 * batches.per_epoch // 4):
+        batches.batch(step)
+    assert drawn == [(5, 0), (5, 1), (5, 2)]
+
+
 def test_a_batch_from_disk_takes_microseconds(tmp_path):
     tokens = read_tokens(write_tokens(np.zeros(1_000_000, np.uint16), tmp_path / "tokens.npy"))
     batches = Batches(tokens, batch_size=8, n_ctx=64, seed=0)

@@ -192,20 +192,30 @@ def test_passwords_in_an_address_are_never_printed(monkeypatch):
     assert "secret" not in str(error.value)
 
 
+def test_pips_proxy_is_used_and_its_certificates_are_trusted(server, monkeypatch):
+    server.gives("http://elsewhere.invalid/text.txt", DATA)  # what a proxy is asked for is a whole address
+    use(monkeypatch, proxy=server.url, cert="pip.pem")
+    assert download.fetch("http://elsewhere.invalid/text.txt", SHA256).read_bytes() == DATA
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    assert download._connection()["verify"] == "pip.pem"
+
+
 def test_pip_is_asked_and_its_variables_win_over_its_file(monkeypatch, tmp_path):
     monkeypatch.undo()
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/variable")
+    monkeypatch.setenv("PIP_PROXY", "http://127.0.0.1:9/variable")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     (tmp_path / "pip.conf").write_text(
         "[global]\nindex-url = http://127.0.0.1:9/file\nextra-index-url =\n    http://127.0.0.1:9/b\n    file:///c\n"
-        "find-links = one\n[download]\nfind-links = two=2\n",
+        "find-links = one\n[download]\nfind-links = two=2\nproxy = http://127.0.0.1:9/file\n",
         encoding="utf-8",
     )
     download.pip_settings.cache_clear()
     try:
         settings = download.pip_settings()
         assert settings["index-url"] == "http://127.0.0.1:9/variable"
+        assert settings["proxy"] == "http://127.0.0.1:9/variable"
         assert settings["extra-index-url"].split() == ["http://127.0.0.1:9/b", "file:///c"]
         assert settings["find-links"] == "two=2"
         pages = download._pages("a")

@@ -73,6 +73,14 @@ def test_every_order_below_is_measured_on_the_way(small):
         assert losses[n] == pytest.approx(ngram.fit(ids, vocab_size, n).loss(others[others < vocab_size]), rel=1e-12)
 
 
+def test_the_end_of_the_text_counts_once_even_if_it_never_occurred_before():
+    ids = [0, 1, 0, 1, 1, 0, 2, 2, 1]  # ends with 2 2 1, 2 1 and 1, of which only 1 occurred before
+    model, p = ngram.fit(np.array(ids), 3, 3), witten_bell(ids, 3, 3)
+    for context in [(), *((a,) for a in range(3)), *((a, b) for a in range(3) for b in range(3))]:
+        expected = [p(token, context) for token in range(3)]
+        assert model.probabilities(np.array(context, int)) == pytest.approx(np.array(expected), rel=1e-12), context
+
+
 def test_a_unigram_model_by_hand():
     """Of 4 tokens 3 are a, 1 is b, 2 kinds: P(a) = (3 + 2/3) / (4 + 2), P(b) = (1 + 2/3) / 6, P(c) = (2/3) / 6."""
     probs = ngram.fit(np.array([0, 0, 1, 0]), 3, 1).probabilities()
