@@ -147,6 +147,7 @@ def test_an_active_environment_that_lacks_something_is_told_what_and_left_alone(
 
 def test_an_active_dot_venv_is_kept_up_like_any_dot_venv(away, monkeypatch):
     monkeypatch.setenv("VIRTUAL_ENV", str(course.VENV))
+    monkeypatch.setattr(course, "lacks", lambda python, extras: [])  # but its stamp may tell more
     monkeypatch.setattr(course, "make_venv", lambda extras: "made")
     assert course.environment(["test"]) == "made"
 
@@ -314,6 +315,28 @@ def test_a_python_without_ensurepip_is_told_which_package_to_install(away, monke
     monkeypatch.setitem(sys.modules, module, None)
     minor = ".".join(platform.python_version_tuple()[:2])
     with pytest.raises(SystemExit, match=rf"sudo apt install python{minor}-venv"):
+        course.create_venv()
+
+
+def test_a_new_venv_is_empty_has_pip_and_counts_as_unfinished(away, monkeypatch):
+    asked = {}
+
+    def create(folder, **options):
+        asked.update(options)
+        folder.mkdir()
+
+    monkeypatch.setattr("venv.create", create)
+    course.create_venv()
+    assert asked == {"clear": True, "with_pip": True, "symlinks": os.name != "nt"}
+    assert course.read_stamp() == {"unfinished": True}
+
+
+def test_an_ensurepip_that_fails_is_told_which_package_to_install(away, monkeypatch):
+    def create(folder, **options):
+        raise subprocess.CalledProcessError(1, "ensurepip")
+
+    monkeypatch.setattr("venv.create", create)
+    with pytest.raises(SystemExit, match="sudo apt install"):
         course.create_venv()
 
 
