@@ -495,6 +495,7 @@ CELLS = [
     ("code", "print(random.random())", ["nbval-ignore-output"]),
     ("code", "from ipywidgets import interact\n@interact(x=(0, 10))\ndef double(x=3):\n    print(x * 2)", []),
     ("code", "import warnings\nwarnings.warn('careful')\n1 + 1", []),
+    ("code", "2 + 2;", []),
 ]
 
 
@@ -528,7 +529,7 @@ def test_executed_twice_a_notebook_stays_the_same_and_nbval_agrees(notebook):
     nbformat.validate(stored)
     assert [cell.metadata.get("tags", []) for cell in stored.cells] == [tags for _, _, tags in CELLS]
     assert len({cell.id for cell in stored.cells}) == len(CELLS)
-    assert [cell.execution_count for cell in stored.cells if cell.cell_type == "code"] == [1, 2, 3, 4, 5]
+    assert [cell.execution_count for cell in stored.cells if cell.cell_type == "code"] == [1, 2, 3, 4, 5, 6]
     assert str(notebook.parent) not in once.decode() and "ipykernel_" not in once.decode()
     assert b"widget-view" not in once and b"iopub" not in once
     passed, said = nbval(notebook)
