@@ -94,6 +94,7 @@ def test_words_are_cut_as_the_pattern_says():
     assert bpe.split("I'll  say: it's 12am.\n") == ["I", "'ll", " ", " say", ":", " it", "'s", " 12", "am", ".", "\n"]
     assert bpe.split("a\x1cb") == ["a", "\x1c", "b"]  # not white space, whatever Python's \s says
     assert bpe.split("二〇² Ⅷ_") == ["二", "〇²", " Ⅷ", "_"]  # 〇, ² and Ⅷ are numbers, and _ is no letter
+    assert bpe.split("x𝔘1𝟚🙂!") == ["x𝔘", "1𝟚", "🙂!"]  # beyond 16 bits there are letters and numbers too
 
 
 def test_the_pattern_for_short_alphabets_cuts_as_the_pattern_for_all_of_unicode():
@@ -163,6 +164,8 @@ def test_training_refuses_a_vocabulary_that_cannot_be():
             tokenizer.BPE.train("some text", vocab_size)
     with pytest.raises(ValueError, match="too short for a vocabulary of 300: .* after 2 merges; ask for at most 258"):
         tokenizer.BPE.train("aaa", 300)
+    with pytest.raises(ValueError, match="after 2 merges"):  # "aa", "aaaa"; the pair ("aa", "a") came and went
+        tokenizer.BPE.train("aaaa", 259)
     assert tokenizer.BPE.train("", 256).vocab_size == 256
     assert tokenizer.BPE.train("aaa", np.int64(258)).vocab_size == 258
 
@@ -228,6 +231,8 @@ def test_the_cache_of_words_changes_nothing():
 def test_merges_that_cannot_be_are_refused_with_a_sentence():
     with pytest.raises(ValueError, match="merge 1 joins tokens 97 and 257, but only 0 to 256 exist by then"):
         tokenizer.BPE([(97, 98), (97, 257)])
+    with pytest.raises(ValueError, match="merge 0 joins tokens 256 and 97, but only 0 to 255 exist by then"):
+        tokenizer.BPE([(256, 97)])
     with pytest.raises(ValueError, match="merge 0 joins tokens -1 and 5"):
         tokenizer.BPE([(-1, 5)])
     with pytest.raises(ValueError, match="merge 3 makes b'abc', which is token 258 already"):
@@ -235,7 +240,7 @@ def test_merges_that_cannot_be_are_refused_with_a_sentence():
     with pytest.raises(ValueError, match="each of the 256 bytes exactly once"):
         tokenizer.BPE([], alphabet=bytes(256))
     with pytest.raises(ValueError, match="special tokens are a list of different strings"):
-        tokenizer.BPE([], special="<|end|>")
+        tokenizer.BPE([], special="<end>")
     with pytest.raises(ValueError, match="special tokens are a list of different strings"):
         tokenizer.BPE([], special=["<|end|>", "<|end|>"])
     with pytest.raises(ValueError, match="line 3 of the merges is 'a b c', which is not two tokens"):

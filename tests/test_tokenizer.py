@@ -153,6 +153,19 @@ def test_a_file_that_could_not_be_written_leaves_the_old_one(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["tok.json"]
 
 
+def test_a_full_disk_leaves_the_old_file_whole(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("no space left on device")
+
+    tokenizer.save(Bytes(), tmp_path / "tok.json")
+    for step in ("fsync", "replace"):  # nothing may touch the old file before the new one is safely on disk
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="no space left"):
+            patch.setattr(tokenizer.os, step, full)
+            tokenizer.save(TRAINED, tmp_path / "tok.json")
+        assert isinstance(tokenizer.load(tmp_path / "tok.json"), Bytes)
+        assert [p.name for p in tmp_path.iterdir()] == ["tok.json"]
+
+
 @pytest.mark.parametrize(
     "content",
     [
