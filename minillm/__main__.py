@@ -133,7 +133,7 @@ def write(options):
         penalty=options.penalty,
         stop=[unescape(text) for text in options.stop],
     )
-    steps = meta.get("recipe", {}).get("steps", meta["step"])
+    steps = meta["recipe"]["steps"]
     done = f"step {meta['step']:,}" + (f" of {steps:,}, not finished" if meta["step"] < steps else "")
     say(f"The model in {path} ({done}) writes, with seed {seed}.")
     n_prompt = len(tokenizer.encode(prompt))
@@ -167,7 +167,7 @@ def named(model):
 
 def default_prompt(meta, tokenizer):
     """What the run's own sample began with, or token 0 where the tokenizer cannot encode that."""
-    prompt = meta.get("recipe", {}).get("prompt") or "\n"
+    prompt = meta["recipe"]["prompt"] or "\n"
     try:
         tokenizer.encode(prompt)
     except ValueError:

@@ -1,0 +1,369 @@
+"""__main__.py: the four things that people type, and what they get when they mistype them."""
+
+import argparse
+import io
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from minillm import __main__ as cli
+from minillm import checkpoints, doctor, gpt, recipe, sample, tokenizer, train
+
+ALPHABET = "\n abcdefghij.R汉"
+
+
+def save(folder, *, prompt="a b", alphabet=ALPHABET, step=70, n_ctx=16, seed=0, **meta):
+    """A run's folder with one tiny, untrained model, as train.py leaves it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = gpt.Config(vocab_size=len(alphabet), n_ctx=n_ctx, n_layer=1, n_head=2, width=8)
+    params = gpt.init(config, np.random.default_rng(seed))
+    params["tokens"] *= 30
+    plan = recipe.Recipe(name=folder.name, prompt=prompt, steps=100).to_dict()
+    described = dict.fromkeys(checkpoints.META) | {"step": step, "recipe": plan, "config": config.to_dict()}
+    described["tokenizer"] = tokenizer.Characters(alphabet).to_dict()
+    checkpoints.Checkpoints(folder).save({"params": params, "m": np.zeros(1), "v": np.zeros(1)}, described | meta)
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder to stand in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(here):
+    """A folder to stand in, with one run in runs/."""
+    return save(here / "runs" / "tiny")
+
+
+def said(capsys, *words):
+    """The exit code, standard output and standard error of one command."""
+    code = cli.main([str(word) for word in words])
+    return code, *capsys.readouterr()
+
+
+def command(*words, **options):
+    """The same in a process of its own."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)), "PYTHONIOENCODING": ""}
+    environment |= options.pop("env", {})
+    words = [sys.executable, "-m", "minillm", *map(str, words)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, **options)
+
+
+# --- help
+
+
+def test_without_words_it_helps_with_examples(capsys):
+    code, out, err = said(capsys)
+    assert (code, err) == (0, "")
+    assert cli.EXAMPLES in out
+    assert said(capsys, "help")[:2] == (0, out) == said(capsys, "--help")[:2]
+
+
+def test_every_example_in_the_help_is_understood():
+    top, _ = cli.parser()
+    examples = [shlex.split(line.partition("   ")[0]) for line in map(str.strip, cli.EXAMPLES.splitlines())]
+    assert len(examples) == 5
+    for words in examples:
+        assert words[:3] == ["python", "-m", "minillm"]
+        assert isinstance(top.parse_args(words[3:]), argparse.Namespace)
+    assert recipe.find("shakespeare").exists()
+
+
+def test_the_help_of_a_command_lists_its_options(capsys):
+    assert "--top-p" in said(capsys, "write", "--help")[1]
+    assert "--resume" in said(capsys, "train", "-h")[1]
+    assert re.fullmatch(r"minillm \d+\.\d+\.\d+\n", said(capsys, "--version")[1])
+
+
+def test_help_does_not_wait_for_numpy():
+    code = (
+        "import sys; from minillm.__main__ import main; assert main(['--help']) == 0;"
+        "slow = {'numpy', 'yaml', 'scipy', 'matplotlib', 'tqdm'} & sys.modules.keys(); assert not slow, slow"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+# --- what is mistyped
+
+
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        ("trian shakespeare", "there is no command 'trian'; did you mean train?"),
+        ("docter", "did you mean doctor?"),
+        ("quux", "there is no command 'quux'; there are doctor, train, write."),
+        ("write --temprature 0.8", "write does not know '--temprature'; did you mean --temperature?"),
+        ("write --temprature=0.8", "did you mean --temperature?"),
+        ("train pydocs --resum", "did you mean --resume?"),
+        ("write extra", "write does not know 'extra'"),
+        ("--quick", "minillm does not know '--quick'"),
+        ("train", "required: NAME"),
+        ("write --length many", "--length: invalid int value: 'many'"),
+        ("train pydocs --device tpu", "--device: invalid choice: 'tpu'"),
+        ("train shakespear", "no recipe is called 'shakespear'; did you mean shakespeare?"),
+        ("train pydocs --set stepz=5", "no key 'stepz'; did you mean steps?"),
+        ("train pydocs --set steps", "key=value"),
+        ("train none.yaml", "there is no file none.yaml"),
+        ("write --temperature -1", "temperature is -1.0"),
+        ("write --top-k 0", "top_k is 0"),
+        ("write --top-p 1.5", "top_p is 1.5"),
+        ("write --penalty 0", "penalty is 0"),
+        ("write --length 0", "max_tokens is 0"),
+        ("write --seed -3", "--seed is -3"),
+        ("write --prompt ''", "the prompt is empty"),
+        ("write --stop ''", "stop string is empty"),
+        ("write --prompt aß", "the character 'ß' (U+00DF) at position 1"),
+        ("write --model nowhere", "there is no checkpoint nowhere"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_exit_code_2(run, capsys, words, sentence):
+    code, out, err = said(capsys, *shlex.split(words))
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert err.startswith("Error: ") and err.endswith("\n") and err.count("\n") == 1
+    assert sorted(path.name for path in run.parent.parent.iterdir()) == ["runs"]  # nothing was started
+
+
+def test_without_a_model_it_says_how_to_get_one(here, capsys):
+    code, out, err = said(capsys, "write")
+    assert (code, out) == (2, "") and "no trained model in runs yet" in err and "train shakespeare" in err
+    (here / "runs" / "just-begun").mkdir(parents=True)
+    assert said(capsys, "write") == (code, out, err)
+
+
+def test_a_checkpoint_that_is_cut_short_or_newer_or_something_else_gets_a_sentence(run, capsys):
+    data = (run / "last.npz").read_bytes()
+    (run / "last.npz").write_bytes(data[: len(data) // 2])
+    code, out, err = said(capsys, "write")
+    assert (code, out) == (2, "") and "last.npz" in err and "cut short" in err and err.count("\n") == 1
+    save(run.parent / "later", version=99)
+    code, out, err = said(capsys, "write", "--model", "later")
+    assert (code, out) == (2, "") and "newer minillm" in err
+    (run.parent / "notes.txt").write_text("not a model", encoding="utf-8")
+    code, out, err = said(capsys, "write", "--model", run.parent / "notes.txt")
+    assert (code, out) == (2, "") and "notes.txt" in err
+
+
+@pytest.mark.parametrize(
+    "error, sentence",
+    [
+        (PermissionError(13, "Permission denied", "runs/x"), "Error: runs/x: Permission denied.\n"),
+        (OSError(28, "No space left on device"), "Error: No space left on device.\n"),
+        (OSError("the disk is full; make room."), "Error: the disk is full; make room.\n"),
+        (ModuleNotFoundError("No module named 'yaml'", name="yaml"), "Error: the package yaml is missing; python -m "),
+        (MemoryError(), "Error: the memory is not enough; "),
+    ],
+)
+def test_what_the_system_refuses_is_a_sentence_too(run, monkeypatch, capsys, error, sentence):
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(train, "train", fail)
+    code, out, err = said(capsys, "train", "pydocs")
+    assert (code, out) == (2, "") and err.startswith(sentence)
+
+
+def test_a_mistake_of_ours_is_not_hidden(run, monkeypatch):
+    monkeypatch.setattr(train, "train", lambda *arguments, **options: {}["bug"])
+    with pytest.raises(KeyError):
+        cli.main(["train", "pydocs"])
+
+
+# --- write
+
+
+def expected(run, prompt, seed, n=500, **options):
+    params, config, characters, _ = checkpoints.load_model(run)
+    options = {"temperature": 0.8} | options
+    rng = np.random.default_rng(seed)
+    return prompt + "".join(
+        sample.write(params, prompt, tokenizer=characters, config=config, rng=rng, max_tokens=n, **options)
+    )
+
+
+def test_the_text_goes_to_standard_output_and_all_else_to_standard_error(run, capsys):
+    code, out, err = said(capsys, "write", "--prompt", "abc", "--seed", 4)
+    assert code == 0
+    assert out.rstrip("\n") == expected(run, "abc", 4).rstrip("\n") and out.endswith("\n")
+    assert f"The model in {run.relative_to(run.parents[1])} (step 70 of 100, not finished) writes, with seed 4." in err
+
+
+def test_every_option_reaches_the_sampler(run, capsys):
+    plain = expected(run, "abc", 1, 60)
+    words = {"temperature": 1.3, "top_k": 3, "top_p": 0.5, "penalty": 1.5, "stop": plain[20:22]}
+    for name, value in words.items():
+        option = [f"--{name.replace('_', '-')}", value]
+        out = said(capsys, "write", "--prompt", "abc", "--seed", 1, "--length", 60, *option)[1]
+        assert out.rstrip("\n") == expected(run, "abc", 1, 60, **{name: value}).rstrip("\n") != plain.rstrip("\n")
+    both = said(capsys, "write", "--prompt", "abc", "--seed", 1, "--length", 60, "--stop", "RRRRR", plain[20:22])[1]
+    assert both == out
+
+
+def test_without_a_seed_each_text_is_new_and_its_seed_is_told(run, capsys):
+    first, second = said(capsys, "write"), said(capsys, "write")
+    assert first[1] != second[1]
+    seed = re.search(r"seed (\d+)", first[2])[1]
+    assert said(capsys, "write", "--seed", seed)[1] == first[1]
+
+
+def test_the_newest_run_writes_unless_another_is_named(run, capsys):
+    older, newer = save(run.parent / "a", seed=1, step=100), save(run.parent / "b", seed=2, step=100)
+    for age, folder in enumerate((newer, run, older)):
+        os.utime(folder / "last.npz", (time.time() - 100 * age,) * 2)
+    told = lambda *words: said(capsys, "write", "--seed", 1, *words)[1:]
+    assert told()[0].rstrip() == expected(newer, "a b", 1).rstrip()
+    assert "b (step 100) writes" in told()[1]
+    assert told("--model", "a") == told("--model", older.relative_to(run.parents[1]))
+    assert told("--model", "a")[0] == told("--model", older / "last.npz")[0]
+    assert told("--model", "a")[0].rstrip() == expected(older, "a b", 1).rstrip()
+
+
+def test_without_a_prompt_it_begins_as_the_recipe_does_or_with_token_0(here, capsys):
+    save(here / "runs" / "known", prompt="R.\n")
+    save(here / "runs" / "unknown", prompt="ROMEO.\n")
+    assert said(capsys, "write", "--model", "known")[1].startswith("R.\n")
+    assert said(capsys, "write", "--model", "unknown", "--seed", 1)[1].startswith(ALPHABET[0])
+
+
+def test_a_new_line_can_be_typed(run, capsys):
+    assert said(capsys, "write", "--prompt", r"R.\nab")[1].startswith("R.\nab")
+    whole = expected(run, "a", 0)
+    assert "\n" in whole
+    assert said(capsys, "write", "--prompt", "a", "--seed", 0, "--stop", r"\n")[1] == whole.partition("\n")[0] + "\n"
+    assert cli.unescape(r"a\nb\tc\\nd\q") == "a\nb\tc\\nd\\q"
+
+
+def test_a_prompt_longer_than_the_context_is_continued_and_said_so(run, capsys):
+    assert "sees only its end" not in said(capsys, "write", "--prompt", "a" * 16)[2]
+    code, out, err = said(capsys, "write", "--prompt", "ab" * 20)
+    assert code == 0 and out.startswith("ab" * 20)
+    assert "40 tokens" in err and "at most 16" in err and "sees only its end" in err
+
+
+def test_each_piece_is_shown_before_the_next_is_computed(run, monkeypatch):
+    shown, reader = [], io.BytesIO()
+
+    def slowly(*arguments, **options):
+        for piece in ("eins ", "zwei ", "drei"):
+            yield piece
+            shown.append(reader.getvalue().decode())
+
+    monkeypatch.setattr(sample, "write", slowly)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(reader, 8192), encoding="utf-8"))
+    assert cli.main(["write", "--prompt", "a"]) == 0
+    assert shown == ["aeins ", "aeins zwei ", "aeins zwei drei"]
+
+
+def test_ctrl_c_while_it_writes_is_quiet(run, monkeypatch, capsys):
+    def interrupted(*arguments, **options):
+        yield "so far"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sample, "write", interrupted)
+    code, out, err = said(capsys, "write", "--prompt", "a")
+    assert (code, out) == (130, "aso far") and err.endswith("Stopped.\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to the whole console")
+def test_a_real_ctrl_c_ends_with_130_and_no_traceback(run):
+    process = command("write", "--length", 10**8)
+    process.stdout.read(50)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and b"Traceback" not in err and b"Stopped." in err
+
+
+def test_a_reader_that_goes_away_is_no_error(run):
+    process = command("write", "--length", 10**8)
+    process.stdout.read(50)
+    process.stdout.close()
+    err = process.stderr.read().decode()
+    process.wait(timeout=60)
+    process.stderr.close()
+    assert process.returncode == cli.BROKEN_PIPE
+    assert err.count("\n") == 1 and err.startswith("The model in")
+
+
+def test_text_comes_out_as_utf8_whatever_the_console_would_have_taken(run):
+    process = command("write", "--prompt", "汉汉", "--length", 1, env={"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"})
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert out.decode("utf-8").startswith("汉汉")
+
+
+# --- train and doctor
+
+
+def test_train_passes_on_what_was_typed(here, monkeypatch, capsys):
+    seen = []
+
+    def pretend(plan, **options):
+        seen.append((plan, options))
+        return train.Outcome(here / "x y", 7, True)
+
+    monkeypatch.setattr(train, "train", pretend)
+    code, out, _ = said(capsys, *"train pydocs --set steps=7 model.width=32 --set seed=3 --resume --folder f".split())
+    assert code == 0 and out == f'Let it write: python -m minillm write --model "{here / "x y"}"\n'
+    plan, options = seen.pop()
+    assert plan == recipe.load("pydocs", ["steps=7", "model.width=32", "seed=3"])
+    assert options == {"folder": "f", "resume": True, "fresh": False}
+    said(capsys, *"train pydocs --fresh --out g --device gpu".split())
+    plan, options = seen.pop()
+    assert plan.device == "gpu" and options == {"folder": "g", "resume": False, "fresh": True}
+    said(capsys, "train", "pydocs", "--set", "device=gpu")
+    assert seen.pop()[0].device == "gpu"
+
+
+def test_a_run_that_was_stopped_ends_with_130_and_one_that_fails_with_2(here, monkeypatch, capsys):
+    monkeypatch.setattr(train, "train", lambda *a, **o: train.Outcome(here, 3, False))
+    assert said(capsys, "train", "pydocs")[:2] == (130, "")
+
+    def diverge(*arguments, **options):
+        raise train.Diverged("step 3 went wrong.")
+
+    monkeypatch.setattr(train, "train", diverge)
+    assert said(capsys, "train", "pydocs") == (2, "", "Error: step 3 went wrong.\n")
+
+
+def test_train_then_write_from_a_text_of_ones_own(here, capsys):
+    (here / "mine.txt").write_text("the cat sat on the mat.\n\n" * 400, encoding="utf-8")
+    plan = "text: mine.txt\nsteps: 30\nmodel: {n_layer: 1, n_head: 2, width: 16, n_ctx: 16}\nthreads: 1\n"
+    (here / "mine.yaml").write_text(plan + "prompt: the\nrate: 0.02\nwarmup: 5\n", encoding="utf-8")
+    code, out, _ = said(capsys, "train", "mine.yaml")
+    assert code == 0 and out.splitlines()[-1].startswith("Let it write: python -m minillm write --model ")
+    assert (here / "runs" / "mine" / "loss.png").read_bytes().startswith(b"\x89PNG")
+    code, out, err = said(capsys, "write", "--length", 20, "--seed", 1)
+    assert code == 0 and out.startswith("the") and len(out.rstrip("\n")) <= 23 and "(step 30)" in err
+    code, _, err = said(capsys, "train", "mine.yaml")
+    assert code == 2 and "--resume" in err and "--fresh" in err
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_a_sentence_without_a_line_of_code(here, monkeypatch, capsys):
+    import warnings
+
+    def warn(*arguments, **options):
+        warnings.warn("the works are not here, so pydocs takes their place.", stacklevel=1)
+        return train.Outcome(here, 1, True)
+
+    monkeypatch.setattr(train, "train", warn)
+    assert said(capsys, "train", "pydocs")[2] == "Warning: the works are not here, so pydocs takes their place.\n"
+
+
+def test_doctor_gives_the_exit_code_of_what_it_found(here, monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "rows", lambda folder: [doctor.Row("disk", "missing", str(folder))])
+    code, out, _ = said(capsys, "doctor", "--folder", "elsewhere")
+    assert code == 1 and "elsewhere" in out and "Not ready: disk." in out
+    monkeypatch.setattr(doctor, "rows", lambda folder: [doctor.Row("disk", "ok", str(folder))])
+    code, out, _ = said(capsys, "doctor")
+    assert code == 0 and "runs" in out and out.endswith("Ready.\n")
