@@ -21,7 +21,7 @@ def keep_memory():
         libc.mallopt(-1, 2**30)  # M_TRIM_THRESHOLD: and the heap shrinks only when 1 GiB of it is free
 
 
-def arithmetic(device="cpu"):
+def arithmetic(threads, device="cpu"):
     """What decides the last bit of every sum, as a dict: two runs that agree in it give the same weights."""
     import threadpoolctl
 
@@ -29,7 +29,7 @@ def arithmetic(device="cpu"):
     pools.sort(key=lambda pool: "numpy" not in pool["filepath"].lower())  # SciPy may bring one of its own
     blas = [str(pools[0].get(key)) for key in ("internal_api", "version", "architecture")] if pools else []
     return {
-        "threads": pools[0]["num_threads"] if pools else 1,
+        "threads": threads,
         "device": device,
         "blas": " ".join(blas) or np.__config__.CONFIG["Build Dependencies"]["blas"]["name"],
         "numpy": np.__version__,

@@ -105,7 +105,10 @@ class Run:
             n_ctx=self.config.n_ctx,
             seed=recipe.seed,
         )
-        batches.windows(self.material.validation, self.config.n_ctx, limit=1)  # too short: say so now
+        try:
+            batches.windows(self.material.validation, self.config.n_ctx, limit=1)
+        except ValueError as error:
+            raise ValueError(f"the part for validation is too short: {error}") from None
         params = gpt.init(self.config, np.random.default_rng(recipe.seed))
         self.optimizer = AdamW(
             to_gpu(params) if recipe.device == "gpu" else params,
@@ -114,7 +117,7 @@ class Run:
             decay=recipe.decay,
             clip=recipe.clip,
         )
-        self.arithmetic = machine.arithmetic(recipe.device)
+        self.arithmetic = machine.arithmetic(recipe.n_threads(), recipe.device)
         self.losses = meta.get("losses", [])  # of the steps since the log's last line
         self.pending = []  # (step, loss, norm): they may still be on their way from a GPU
         self.first = meta.get("step", 0)  # where this part of the run begins

@@ -14,6 +14,7 @@ import time
 import fake_cupy
 import numpy as np
 import pytest
+import threadpoolctl
 from matplotlib.figure import Figure
 
 from minillm import batches, checkpoints, gpt, material, plots, report, runlog, tokenizer, train, trees
@@ -172,6 +173,43 @@ def test_the_seed_decides_everything(run):
     assert_same_run(one.folder, same.folder)
     assert one.sample == same.sample
     assert one.validation != other.validation
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"label_smoothing": 0.2},
+        {"decay": 0.9},
+        {"clip": 0.01},
+        {"eps": 0.1},
+        {"betas": [0.5, 0.98]},
+        {"betas": [0.9, 0.5]},
+    ],
+)
+def test_every_key_of_the_recipe_reaches_the_weights(run, change):
+    plain, changed = run(folder="plain"), run(folder="changed", **change)
+    assert not np.array_equal(*(weights(a.folder)[0]["params"]["tokens"] for a in (plain, changed)))
+
+
+def test_the_seed_decides_the_order_of_the_text(make, tmp_path):
+    ids = [train.Run(make(seed=seed), tmp_path / f"{seed}").batches.batch(0)[0] for seed in (0, 1)]
+    assert not np.array_equal(*ids)
+
+
+def test_the_run_uses_as_many_threads_as_the_recipe_says(run, monkeypatch):
+    pools = []
+    stop_at(monkeypatch, 3, lambda: pools.extend(threadpoolctl.threadpool_info()))
+    assert weights(run(threads=2).folder)[1]["arithmetic"]["threads"] == 2
+    assert {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"} <= {2}  # no pools on macOS
+
+
+def test_validation_is_on_a_part_while_training_and_on_all_at_the_end(run, monkeypatch):
+    limits, evaluate = [], report.evaluate
+    monkeypatch.setattr(
+        report, "evaluate", lambda *a, limit, **o: limits.append(limit) or evaluate(*a, limit=limit, **o)
+    )
+    run()
+    assert limits == [64, 64, None]
 
 
 def test_dropout_is_new_in_every_step_and_every_part(make, rng):
@@ -373,8 +411,21 @@ def test_a_new_run_does_not_overwrite_an_old_one(run):
         run()
     assert (first.folder / "last.npz").read_bytes() == before
     fresh = run(fresh=True, steps=3)
-    assert fresh.step == 3
-    assert not [path for path in fresh.folder.glob("previous.npz") if checkpoints.read(path)[1]["step"] > 3]
+    assert fresh.step == weights(fresh.folder)[1]["step"] == 3
+
+
+def test_a_fresh_run_keeps_nothing_of_the_old_one(run, monkeypatch):
+    folder = run().folder
+
+    def fail():
+        raise RuntimeError
+
+    stop_at(monkeypatch, 1, fail)
+    with pytest.raises(RuntimeError):
+        run(fresh=True)
+    assert weights(folder)[1]["step"] == 0
+    assert not (folder / "previous.npz").exists()
+    assert runlog.read(folder / "log.txt")["step"].size == 0
 
 
 def test_fresh_leaves_the_old_run_alone_if_the_new_one_cannot_start(run, text):
@@ -585,13 +636,14 @@ def test_other_tokenizers_stand_on_the_same_ladder(run, kind):
     [
         ("", "characters"),
         ("too short", "characters"),
-        ("word " * 25, "tokens, but one window of n_ctx 16"),
+        ("word " * 30, "part for validation is too short: .* 15 tokens, but one window of n_ctx 16"),
     ],
 )
-def test_a_text_that_is_too_short_is_a_sentence(run, text, content, says):
+def test_a_text_that_is_too_short_is_a_sentence_before_anything_starts(run, text, tmp_path, content, says):
     text.write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=says):
         run()
+    assert not (tmp_path / "run" / "log.txt").exists()
 
 
 def test_a_text_that_is_missing_or_no_utf8_is_a_sentence(run, text):
