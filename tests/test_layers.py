@@ -552,10 +552,11 @@ def test_a_mask_in_float64_does_not_turn_float32_into_float64(rng):
     assert not [a for a in kept(backward) if a.dtype == np.float64]
 
 
-def test_a_loss_weight_in_float64_does_not_turn_float32_into_float64(rng):
+@pytest.mark.parametrize("ignore", [None, 4])
+def test_a_loss_weight_in_float64_does_not_turn_float32_into_float64(ignore, rng):
     logits = rng.normal(size=(2, 3, 7)).astype(np.float32)
-    _, backward = layers.cross_entropy(logits, targets=LABELS)
-    assert backward(0.5).dtype == np.float32
+    _, backward = layers.cross_entropy(logits, targets=LABELS, ignore=ignore)
+    assert backward(np.float64(0.5)).dtype == np.float32
 
 
 # 5. Bad input gets one sentence that names the values
