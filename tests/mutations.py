@@ -22,6 +22,8 @@ import time
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 TESTS = ("test_layers.py", "test_gpt.py", "test_check.py", "test_config.py", "test_optim.py", "test_gpu_rules.py")
 
+PARITY = ("test_layers_parity.py", "test_gpt_parity.py")  # against PyTorch and Transformers, where they are installed
+
 
 @dataclasses.dataclass(frozen=True)
 class Mutation:
@@ -297,7 +299,7 @@ def copy(folder):
     shutil.copy2(REPOSITORY / "pyproject.toml", folder)
 
 
-def run(folder, tests=TESTS, parity=False, seconds=600):
+def run(folder, tests, parity=False, seconds=600):
     """The first test that fails in a copy of the repository, or None if all pass."""
     which = "not slow and not gpu" + ("" if parity else " and not parity")
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--tb=no", "-p", "no:cacheprovider", "-m", which]
@@ -317,7 +319,7 @@ def run(folder, tests=TESTS, parity=False, seconds=600):
         )
     except subprocess.TimeoutExpired:
         return f"no end after {seconds} seconds"
-    if done.returncode == 0:
+    if done.returncode in (0, 5):  # all passed, or there was none to run
         return None
     found = re.search(r"^(?:FAILED|ERROR) (?:tests/)?(.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
     if not found:
@@ -325,15 +327,16 @@ def run(folder, tests=TESTS, parity=False, seconds=600):
     return found.group(1)
 
 
-def try_one(mutation, clean, tests=None, **options):
+def try_one(mutation, clean, tests=None, parity=False):
     """Plant one bug in a copy of `clean` and run the tests there; returns the first that fails, or None."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder, "copy")
         shutil.copytree(clean, folder)
         path = folder / "minillm" / mutation.file
         path.write_text(mutation.apply(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
-        for name in tests or nearest_first(mutation.file):  # one file at a time: most bugs die in the first
-            if killer := run(folder, [name], **options):
+        # one file at a time: most bugs die in the first
+        for name in tests or nearest_first(mutation.file) + list(PARITY * parity):
+            if killer := run(folder, [name], parity=parity):
                 return killer
     return None
 
@@ -348,7 +351,9 @@ def main():
     parser = argparse.ArgumentParser(description="Plant one bug at a time in a copy of the library and run the tests.")
     parser.add_argument("word", nargs="*", help="only mutations with one of these words in their name")
     parser.add_argument("--list", action="store_true", help="print their names and stop")
-    parser.add_argument("--parity", action="store_true", help="run the tests against PyTorch and CuPy too")
+    parser.add_argument(
+        "--parity", action="store_true", help="run the tests against PyTorch, Transformers and CuPy too"
+    )
     asked = parser.parse_args()
     chosen = [m for m in MUTATIONS if not asked.word or any(word in m.name for word in asked.word)]
     if not chosen:
@@ -360,7 +365,7 @@ def main():
         clean = pathlib.Path(folder, "clean")
         clean.mkdir()
         copy(clean)
-        if failed := run(clean, parity=asked.parity):
+        if failed := run(clean, TESTS + PARITY * asked.parity, parity=asked.parity):
             sys.exit(f"without any bug {failed} fails already; repair that first.")
         survived = []
         for i, mutation in enumerate(chosen, start=1):
