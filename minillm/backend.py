@@ -43,7 +43,7 @@ def to_cpu(tree):
     """A copy of the tree with every array in the computer's own memory, as NumPy arrays."""
     from .trees import map_leaves
 
-    return map_leaves(lambda a: a if isinstance(a, np.ndarray) else array_module(a).asnumpy(a), tree)
+    return map_leaves(lambda a: np.asarray(a) if array_module(a) is np else array_module(a).asnumpy(a), tree)
 
 
 class Stopwatch:

@@ -9,12 +9,12 @@ import numpy as np
 from .trees import leaves
 
 
-def check_gradients(layer, *arrays, eps=1e-6, tol=1e-7, seed=0, **options):
+def check_gradients(layer, *arrays, h=1e-6, tol=1e-7, seed=0, **options):
     """Compare backward with finite differences, for any function that keeps the promise of layers.py.
 
     One number tests every entry of a gradient at once. If y moves by J v when an argument moves by v,
     then <dy, J v> = <J^T dy, v>, and J^T dy is what backward returns: dy and v are drawn at random, and
-    J v is (layer(x + eps v) - layer(x - eps v)) / (2 eps).  Arguments may be arrays or trees, in float64;
+    J v is (layer(x + h v) - layer(x - h v)) / (2 h).  Arguments may be arrays or trees, in float64;
     options pass through.  AssertionError names the first gradient that is missing, misshapen or wrong.
     """
     rng = np.random.default_rng(seed)
@@ -33,13 +33,13 @@ def check_gradients(layer, *arrays, eps=1e-6, tol=1e-7, seed=0, **options):
             assert np.shape(d) == a.shape, f"d{path} has shape {np.shape(d)}, but {path} has shape {a.shape}"
             v, keep = rng.normal(size=a.shape), a.copy()
             try:
-                a[...] = keep + eps * v
-                up, _ = run()
-                a[...] = keep - eps * v
-                down, _ = run()
+                a[...] = keep + h * v
+                up = np.copy(run()[0])  # a copy, since a layer may return its argument itself
+                a[...] = keep - h * v
+                down = np.copy(run()[0])
             finally:
                 a[...] = keep
-            numeric, ours = np.sum((up - down) / (2 * eps) * dy), np.sum(d * v)
+            numeric, ours = np.sum((up - down) / (2 * h) * dy), np.sum(d * v)
             error = abs(numeric - ours) / max(1, abs(numeric), abs(ours))
             assert error < tol, f"d{path}: finite differences give {numeric:.8g}, backward gives {ours:.8g}"
 
@@ -82,7 +82,15 @@ def forward_only(f):
 
 def saved(backward):
     """What a backward pass keeps alive, by name:  saved(back_attn)["weights"]"""
-    return {k: v for k, v in inspect.getclosurevars(backward).nonlocals.items() if hasattr(v, "nbytes")}
+    names, cells = backward.__code__.co_freevars, backward.__closure__ or ()
+    return {k: c.cell_contents for k, c in zip(names, cells, strict=True) if _is_array(c)}
+
+
+def _is_array(cell):
+    try:
+        return hasattr(cell.cell_contents, "nbytes")
+    except ValueError:  # a variable of another branch, which never got a value
+        return False
 
 
 def checkpoint(layer):

@@ -246,12 +246,17 @@ def gpt(params, *, ids, config, positions=None, key_padding_mask=None, cache=Non
 
 
 def check_ids(ids, config, start=0):
-    """ValueError unless ids (B, T) fit the model; their range is checked where that is free, on the host."""
+    """ValueError unless ids (B, T) are integers of the vocabulary, no more than the model reads."""
     if ids.ndim != 2 or ids.dtype.kind not in "iu":
         raise ValueError(f"ids must be integers (batch, positions), but they are {ids.dtype} {ids.shape}.")
     if start + ids.shape[1] > config.n_ctx:
         seen = f"{start} cached and {ids.shape[1]} new" if start else f"{ids.shape[1]}"
         raise ValueError(f"{seen} tokens are too many: this model reads at most {config.n_ctx} (n_ctx).")
+    check_range(ids, config)
+
+
+def check_range(ids, config):
+    """ValueError if one of ids lies outside the vocabulary.  On a GPU nothing is looked at: that would make it wait."""
     if isinstance(ids, np.ndarray) and ids.size and not (0 <= ids.min() and ids.max() < config.vocab_size):
         wrong = ids.min() if ids.min() < 0 else ids.max()
         raise ValueError(
@@ -274,7 +279,10 @@ def loss(
     """The training objective, in nats per token, and through backward() its gradient, a tree like params.
 
     ids and targets (B, T); the other options are those of gpt and of layers.cross_entropy.
+    ValueError, as in gpt, for what does not fit.
     """
+    if isinstance(targets, np.ndarray):
+        check_range(targets if ignore is None else targets[targets != ignore], config)
     logits, back_gpt = gpt(
         params, ids=ids, config=config, positions=positions, key_padding_mask=key_padding_mask, rng=rng
     )

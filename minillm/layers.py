@@ -208,7 +208,7 @@ def rotary(x, *, positions, base=10_000):
     T, K = x.shape[-2:]
     if K % 2:
         raise ValueError(f"rotary: channels turn in pairs, but there are {K} of them, an odd number.")
-    if positions.shape not in ((T,), (len(x), T)):
+    if positions.shape != (T,) and not (x.ndim > 2 and positions.shape == (len(x), T)):
         raise ValueError(f"rotary: x {x.shape} needs positions ({T},) or ({len(x)}, {T}), not {positions.shape}.")
     half = K // 2
     speeds = xp.exp(xp.arange(half, dtype=x.dtype) * (-math.log(base) / half))
@@ -240,11 +240,11 @@ def attention(q, k, v, *, causal=False, mask=None, key_padding_mask=None, dropou
     A query with nothing to attend to yields zeros.  saved(backward)["weights"] is (B, H, T, S).
     ValueError if shapes do not fit or a mask is neither boolean nor float.  arXiv:1706.03762, section 3.2.1
     """
-    B, H, T, K = q.shape
-    S = k.shape[2]
-    if k.shape != (B, H, S, K) or v.shape[:3] != (B, H, S):
+    if not (q.ndim == k.ndim == v.ndim == 4 and q.shape[:2] == k.shape[:2] == v.shape[:2]
+            and k.shape[2] == v.shape[2] and q.shape[3] == k.shape[3]):
         raise ValueError(f"attention: q {q.shape}, k {k.shape} and v {v.shape} do not fit; they must be "
                          f"(batch, heads, queries, K), (batch, heads, keys, K) and (batch, heads, keys, channels).")
+    K = q.shape[-1]
     scale = 1 / math.sqrt(K)
     scores = q @ k.swapaxes(-1, -2)                                # (B, H, T, S)
     scores *= scale

@@ -102,3 +102,20 @@ def test_a_checkpointed_layer_gives_the_same_gradients_and_keeps_only_its_inputs
     for _ in range(2):
         for a, b in zip(back(dy), back_again(dy), strict=True):
             assert (a == b).all()
+
+
+def test_what_a_branch_never_set_is_not_saved_and_does_not_stop_us(rng):
+    x = rng.normal(size=3)
+    for approximate in ("tanh", "none"):
+        _, backward = layers.gelu(x, approximate=approximate)
+        assert set(saved(backward)) >= {"x", "cdf"}
+
+
+def test_a_layer_that_returns_its_argument_is_checked_too(rng):
+    check_gradients(lambda x: (x, lambda dy: dy), rng.normal(size=4))
+    with pytest.raises(AssertionError, match="finite differences"):
+        check_gradients(lambda x: (x, lambda dy: 2 * dy), rng.normal(size=4))
+
+
+def test_a_layer_may_have_an_option_called_eps(rng):
+    check_gradients(layers.layer_norm, rng.normal(size=(3, 5)), rng.normal(size=5), rng.normal(size=5), eps=0.5)

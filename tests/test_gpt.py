@@ -273,6 +273,15 @@ def test_ids_are_checked_at_the_door(rng, ids, message):
         gpt.gpt(tiny_gpt(rng, config), ids=ids, config=config)
 
 
+def test_targets_are_checked_too_but_for_those_that_are_ignored(rng):
+    config = tiny_config()
+    params, ids = tiny_gpt(rng, config), rng.integers(0, 11, (1, 3))
+    for wrong in (-1, 11):
+        with pytest.raises(ValueError, match=f"token {wrong} is outside the vocabulary"):
+            gpt.loss(params, ids=ids, targets=np.array([[1, 2, wrong]]), config=config)
+    gpt.loss(params, ids=ids, targets=np.array([[1, 2, -1]]), config=config, ignore=-1)
+
+
 def test_a_full_cache_says_how_many_tokens_there_are(rng):
     config, cache = tiny_config(), gpt.Cache()
     params = tiny_gpt(rng, config)
@@ -288,3 +297,79 @@ def test_trees_hold_exactly_the_parts_that_the_config_asks_for(rng):
     assert keys(positions="rotary", tied=False) == {"tokens", "blocks", "norm", "unembed"}
     assert keys(norm="post") == {"tokens", "positions", "blocks"}
     assert not [p for p, _ in trees.leaves(gpt.init(tiny_config(bias=False), rng)) if ".b_" in p]
+
+
+def by_its_parts(params, ids, config):
+    """The model as its definition reads: every part called by hand, forward only."""
+    norm = lambda x, p: layers.layer_norm(x, p["g"], p["b"], eps=config.eps)[0]
+    linear = lambda x, p, name: layers.linear(x, p[f"w_{name}"], p.get(f"b_{name}"))[0]
+    (B, T), H, places = ids.shape, config.n_head, np.arange(ids.shape[1])
+    activation = {
+        "relu": lambda x: layers.relu(x)[0],
+        "gelu": lambda x: layers.gelu(x, approximate="none")[0],
+        "gelu_tanh": lambda x: layers.gelu(x, approximate="tanh")[0],
+    }[config.activation]
+
+    def attend(x, p):
+        q, k, v = (linear(x, p, name).reshape(B, T, H, -1).transpose(0, 2, 1, 3) for name in "qkv")
+        if config.positions == "rotary":
+            q, k = (layers.rotary(z, positions=places)[0] for z in (q, k))
+        y = layers.attention(q, k, v, mask=np.tri(T, dtype=bool))[0]
+        return linear(y.transpose(0, 2, 1, 3).reshape(B, T, -1), p, "o")
+
+    think = lambda x, p: linear(activation(linear(x, p, "up")), p, "down")
+    x = params["tokens"][ids]
+    if config.positions == "learned":
+        x = x + params["positions"][places]
+    for p in params["blocks"]:
+        for layer, n, part in ((attend, "norm1", "attn"), (think, "norm2", "ffn")):
+            pre = config.norm == "pre"
+            x = x + layer(norm(x, p[n]), p[part]) if pre else norm(x + layer(x, p[part]), p[n])
+    if config.norm == "pre":
+        x = norm(x, params["norm"])
+    return x @ params["tokens" if config.tied else "unembed"].T
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=name)
+def test_the_model_is_what_its_parts_say(rng, variant):
+    config = tiny_config(eps=0.3, **variant)  # so large that it shows
+    params, ids = tiny_gpt(rng, config), rng.integers(0, 11, (3, 6))
+    logits, _ = gpt.gpt(params, ids=ids, config=config)
+    np.testing.assert_allclose(logits, by_its_parts(params, ids, config), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_dropout_acts_on_the_embedding_the_weights_and_both_branches_of_every_block(rng, norm):
+    config = tiny_config(dropout=0.2, norm=norm)
+    params, (ids, targets) = tiny_gpt(rng, config), rng.integers(0, 11, (2, 3, 6))
+    rates = []
+
+    def counting(x, *, rate, rng):
+        rates.append((rate, x.ndim))
+        return dropout(x, rate=rate, rng=rng)
+
+    dropout = layers.dropout
+    with using(layers, dropout=counting):
+        gpt.gpt(params, ids=ids, config=config, rng=rng)
+    block = [(0.2, 4), (0.2, 3), (0.2, 3)]  # weights (B, H, T, S), then the two branches (B, T, C)
+    assert rates == [(0.2, 3), *block, *block]
+    check_gradients(gpt.loss, params, ids=ids, targets=targets, config=config, rng=np.random.default_rng(1))
+
+
+def test_loss_passes_every_option_on(rng):
+    config = tiny_config()
+    params, (ids, targets) = tiny_gpt(rng, config), rng.integers(0, 11, (2, 3, 6))
+    model = {"positions": rng.integers(0, 12, (3, 6)), "key_padding_mask": np.arange(6) < np.array([[0], [2], [4]])}
+    judge = {"ignore": int(targets[0, 0]), "label_smoothing": 0.1}
+    logits, _ = gpt.gpt(params, ids=ids, config=config, **model)
+    wanted, _ = layers.cross_entropy(logits, targets=targets, **judge)
+    assert gpt.loss(params, ids=ids, targets=targets, config=config, **model, **judge)[0] == wanted
+
+
+def test_the_cache_doubles_so_that_a_long_text_is_copied_only_a_few_times(rng):
+    memory, stores = gpt.Cache().layer(0), []
+    for _ in range(64):
+        memory.extend(*rng.normal(size=(2, 1, 1, 1, 4)))
+        if not stores or stores[-1] is not memory.k:
+            stores.append(memory.k)
+    assert len(stores) <= 8  # 1, 2, 4, ..., 64

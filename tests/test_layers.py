@@ -614,3 +614,15 @@ def test_bad_input_gets_one_sentence_with_its_numbers(case):
         wrong()
     sentence = str(error.value)
     assert "\n" not in sentence and all(value in sentence for value in values), sentence
+
+
+def test_ids_are_blamed_in_parts_when_the_vocabulary_is_large():
+    ids, dy = np.array([3, 0, 3, 2**21 - 1, 3]), np.arange(1.0, 6.0).reshape(5, 1)
+    _, backward = layers.embedding(np.zeros((2**21, 1)), ids=ids)  # two at a time
+    dtable = backward(dy)
+    assert dtable[[3, 0, 2**21 - 1], 0].tolist() == [1 + 3 + 5, 2, 4] and dtable.sum() == 15
+
+
+def test_the_slope_of_relu_at_0_is_0():
+    _, backward = layers.relu(np.array([-1.0, 0.0, 1.0]))
+    assert backward(np.ones(3)).tolist() == [0, 0, 1]

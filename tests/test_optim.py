@@ -299,3 +299,20 @@ def test_every_schedule_gives_a_rate_above_zero_to_every_step():
 def test_an_unknown_schedule_is_named():
     with pytest.raises(ValueError, match="'cosinus'.*cosine"):
         optim.schedule(1, kind="cosinus", steps=3)
+
+
+def test_the_optimizer_clips_by_the_length_of_the_whole_gradient(rng):
+    params = model(rng)
+    grads = gradients(rng, params)
+    length = math.sqrt(sum(float((a * a).sum()) for _, a in trees.leaves(grads)))
+    optimizer = optim.AdamW(params, betas=(0.9, 0.999), clip=0.5)
+    optimizer.add(grads)
+    np.testing.assert_allclose(optimizer.step(0.1), length, rtol=1e-12)
+    for (path, m), (_, a) in zip(trees.leaves(optimizer.state()["m"]), trees.leaves(grads), strict=True):
+        np.testing.assert_allclose(m, 0.1 * a * 0.5 / length, rtol=1e-12, err_msg=path)
+
+
+def test_after_its_last_step_the_schedule_stays_at_final():
+    for kind, cooldown in (("cosine", 0.0), ("linear", 0.0), ("constant", 0.5)):
+        late = [optim.schedule(step, kind=kind, steps=10, final=0.1, cooldown=cooldown) for step in (11, 12, 50)]
+        assert late == [0.1, 0.1, 0.1], kind
