@@ -130,22 +130,35 @@ def pip_settings():
 
     pip is asked, so that its configuration files and PIP_* variables count exactly as they do for pip.
     """
-    command = [sys.executable, "-m", "pip", "config", "list", "--disable-pip-version-check"]
     try:
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=60, check=True)
-    except (
-        OSError,
-        subprocess.SubprocessError,
-    ):  # an environment made without pip: what the variables say still counts
+        listed = _ask_pip("config", "list", "--disable-pip-version-check")
+    except (OSError, subprocess.SubprocessError):  # made without pip: what the variables say still counts
         names = {name: name[4:].lower().replace("_", "-") for name in os.environ if name.startswith("PIP_")}
         return {setting: os.environ[name] for name, setting in names.items()}
     settings = {}
     for section in ("global.", "download.", ":env:."):  # later ones win, as in pip
-        for line in done.stdout.splitlines():
+        for line in listed.splitlines():
             name, _, value = line.partition("=")
             if name.startswith(section):
                 settings[name.removeprefix(section)] = str(ast.literal_eval(value))
     return settings
+
+
+def _ask_pip(*words):
+    """What pip prints.  OSError or SubprocessError if there is no pip, or if it fails."""
+    command, wide = [sys.executable, "-m", "pip", *words], {**os.environ, "COLUMNS": "500"}
+    options = {"capture_output": True, "encoding": "utf-8", "errors": "replace", "timeout": 60, "check": True}
+    return subprocess.run(command, env=wide, **options).stdout
+
+
+@functools.cache
+def default_index():
+    """The index that pip uses when nobody has chosen one: pip knows it, and its help says it.  "" without pip."""
+    try:
+        said = re.search(r"--index-url\b.*?\(default (\S+?)\)", _ask_pip("help", "download"), re.DOTALL)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return said[1] if said else ""
 
 
 def _pages(package):
@@ -153,8 +166,8 @@ def _pages(package):
     settings = pip_settings()
     pages = settings.get("find-links", "").split()
     if settings.get("no-index", "").lower() not in ("1", "true", "yes", "on"):
-        indexes = [settings.get("index-url", "https://pypi.org/simple"), *settings.get("extra-index-url", "").split()]
-        pages += [f"{index.rstrip('/')}/{package}/" for index in indexes]
+        indexes = [settings.get("index-url") or default_index(), *settings.get("extra-index-url", "").split()]
+        pages += [f"{index.rstrip('/')}/{package}/" for index in indexes if index]
     return [page if "://" in page else pathlib.Path(page).expanduser().resolve().as_uri() for page in pages]
 
 

@@ -3,7 +3,9 @@
 import hashlib
 import http.server
 import json
+import os
 import pathlib
+import re
 import subprocess
 import sys
 import threading
@@ -234,6 +236,22 @@ def test_without_pip_its_variables_still_count(monkeypatch):
         assert download.pip_settings()["extra-index-url"] == "http://127.0.0.1:9/extra"
     finally:
         download.pip_settings.cache_clear()
+
+
+def test_without_a_choice_of_index_pip_is_asked_for_its_own(monkeypatch):
+    monkeypatch.setattr(download, "pip_settings", lambda: {})
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    download.default_index.cache_clear()
+    try:
+        assert re.fullmatch(r"https://\S+/simple", download.default_index())
+        assert download._pages("thing") == [download.default_index() + "/thing/"]
+        monkeypatch.setattr(sys, "executable", "no-such-python")
+        download.default_index.cache_clear()
+        assert download.default_index() == "" and download._pages("thing") == []
+    finally:
+        download.default_index.cache_clear()
 
 
 def test_the_cache_is_where_the_variable_says_or_else_the_users_own(monkeypatch, tmp_path):

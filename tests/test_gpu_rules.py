@@ -301,7 +301,7 @@ MISTAKES = {
     "where= in a reduction": lambda xp, x, i: x.sum(where=x > 0),
     "initial= in a reduction": lambda xp, x, i: x.max(initial=0.0),
     "order= in a ufunc": lambda xp, x, i: xp.add(x, x, order="F"),
-    "clip with keywords": lambda xp, x, i: xp.clip(x, min=0.0, max=1.0),
+    "where= in clip": lambda xp, x, i: xp.clip(x, a_min=0.0, a_max=1.0, where=True),
     "maximum.reduce": lambda xp, x, i: xp.maximum.reduce(x, axis=0),
     "maximum.reduceat": lambda xp, x, i: xp.maximum.reduceat(x, i[:2]),
     "multiply.at": lambda xp, x, i: xp.multiply.at(x, i, 2.0),
