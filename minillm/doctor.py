@@ -88,6 +88,7 @@ def main(folder="runs"):
 
 
 def python():
+    """Which Python this is, and whether it is new enough."""
     bits = 64 if sys.maxsize > 2**32 else 32
     found = f"{platform.python_version()}, {platform.system()} {platform.machine()}, {sys.executable}"
     if sys.version_info < OLDEST_PYTHON:
@@ -98,6 +99,7 @@ def python():
 
 
 def numpy_and_blas():
+    """NumPy's version, and the library that multiplies its matrices."""
     try:
         import numpy as np
     except ImportError:
@@ -128,6 +130,7 @@ def blas():
 
 
 def packages():
+    """The other packages that training needs."""
     versions = {name: version(name) for name in NEEDED}
     missing = [name for name, found in versions.items() if not found]
     if missing:
@@ -144,6 +147,7 @@ def version(package):
 
 
 def cores():
+    """How many cores there are, and whether the matrix products use as many threads."""
     total, ours = os.cpu_count() or 1, usable_cores()
     found = f"{ours:g} for this process" + (f" of {total}" if ours != total else "")
     threads = blas()[2]
@@ -166,6 +170,7 @@ def usable_cores():
 
 
 def speed(n=512, seconds=0.15):
+    """How fast two n x n matrices are multiplied, in float32: the best of a fraction of a second."""
     import numpy as np
 
     x = np.ones((n, n), np.float32)
@@ -182,6 +187,7 @@ def speed(n=512, seconds=0.15):
 
 
 def memory():
+    """How much memory there is, and whether training fits."""
     total, free = installed_memory()
     if not total:
         return "ok", "unknown on this system"
@@ -212,6 +218,7 @@ def installed_memory():
 
 
 def gpu():
+    """Whether CuPy and a GPU are there, or what is missing between them."""
     wheels = [name for name in ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x") if version(name)]
     extra = 'pip install -e ".[cuda13]" (or cuda12, whichever your driver supports: nvidia-smi says)'
     if len(wheels) > 1:
@@ -232,6 +239,7 @@ def gpu():
 
 
 def text():
+    """Whether Shakespeare's works have been fetched."""
     from . import corpus, download
 
     path = corpus.cached("shakespeare")
@@ -246,6 +254,7 @@ def text():
 
 
 def disk(folder="runs"):
+    """How much room there is where runs go, and whether we may write there."""
     path = pathlib.Path(folder).absolute()
     place = next(parent for parent in (path, *path.parents) if parent.is_dir())
     free = shutil.disk_usage(place).free
@@ -265,6 +274,7 @@ def disk(folder="runs"):
 
 
 def jupyterlab():
+    """Whether notebooks can be opened."""
     found = version("jupyterlab")
     if not found:
         return "warn", "not installed; only the notebooks need it", "python course.py lab installs and opens it."
