@@ -201,7 +201,9 @@ def main(argv=None):
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *rest, **more: say(f"Warning: {message}")
         try:
-            return _run(sys.argv[1:] if argv is None else argv)
+            code = _run(sys.argv[1:] if argv is None else argv)
+            sys.stdout.flush()  # here, where a reader that has gone away is expected
+            return code
         except KeyboardInterrupt:
             say("\nStopped.")
             return 130

@@ -1,6 +1,7 @@
 """Every figure, from arrays, never from models: one style, and words for those who cannot see it."""
 
 import base64
+import functools
 import io
 
 import numpy as np
@@ -12,7 +13,6 @@ STYLE = {
     "figure.facecolor": "white",
     "figure.figsize": (7.2, 4.2),  # inches: the width of a page of print, and of a notebook
     "figure.dpi": 110,
-    "savefig.facecolor": "white",
     "font.family": ["DejaVu Sans"],  # comes with Matplotlib, so a figure is the same on every machine
     "font.size": 10,
     "axes.titlesize": 11,
@@ -27,6 +27,12 @@ STYLE = {
     "axes.grid.axis": "y",
     "grid.color": "#E6E6E6",
     "grid.linewidth": 0.8,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
     "lines.linewidth": 1.8,
     "legend.edgecolor": "none",
     "legend.framealpha": 0.9,
@@ -77,27 +83,33 @@ def style():
 
 def canvas(n_rows=1, n_columns=1):
     """A Figure in the style of the course, and its axes.  What a notebook shows of it is a picture and its words."""
+    with style():
+        figure = _figure()(layout="constrained")
+        return figure, figure.subplots(n_rows, n_columns)
+
+
+@functools.cache
+def _figure():
+    """The class of our figures, made when the first is drawn, so that Matplotlib is not loaded before."""
     from matplotlib.figure import Figure
 
-    with style():
-        figure = Figure(layout="constrained")
-        axes = figure.subplots(n_rows, n_columns)
-    for ax in np.ravel(axes):  # ticks are made when a figure is drawn, and would take the style of that moment
-        ax.tick_params(
-            color=GREY, labelcolor="black", labelsize=9, width=0.8, length=3.5, labelfontfamily="DejaVu Sans"
-        )
-    figure._repr_mimebundle_ = lambda include=None, exclude=None: {
-        "image/png": base64.b64encode(png(figure)).decode("ascii"),
-        "text/plain": describe(figure),
-    }
-    return figure, axes
+    class Picture(Figure):
+        """A Figure that is saved in the style of the course, and tells a notebook what it shows."""
+
+        def savefig(self, *arguments, **options):
+            with style():  # ticks are made as late as this
+                super().savefig(*arguments, **options)
+
+        def _repr_mimebundle_(self, include=None, exclude=None):
+            return {"image/png": base64.b64encode(png(self)).decode("ascii"), "text/plain": describe(self)}
+
+    return Picture
 
 
 def png(figure):
     """The figure as the bytes of a PNG file; its description is stored inside."""
     buffer = io.BytesIO()
-    with style():
-        figure.savefig(buffer, format="png", metadata={"Description": describe(figure), "Software": None})
+    figure.savefig(buffer, format="png", metadata={"Description": describe(figure), "Software": None})
     return buffer.getvalue()
 
 
@@ -114,7 +126,6 @@ def rungs(ax, ladder):
     for (name, loss), place in zip(ladder, places, strict=True):
         ax.axhline(loss, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1, label=f"{name} (level)")
         ax.plot([1, 1.03, 1.04], [loss, place, place], color=GREY, linewidth=0.6, transform=across, clip_on=False)
-        ax.lines[-1].set_label("_leader")
         ax.text(1.05, place, f"{name} {loss:.2f}", transform=across, va="center", fontsize=8.5, color="#333333")
 
 

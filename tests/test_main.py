@@ -54,6 +54,7 @@ def said(capsys, *words):
 def command(*words, **options):
     """The same in a process of its own."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)), "PYTHONIOENCODING": ""}
+    environment.pop("PYTHONUNBUFFERED", None)
     environment |= options.pop("env", {})
     words = [sys.executable, "-m", "minillm", *map(str, words)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, **options)
@@ -198,6 +199,12 @@ def test_the_text_goes_to_standard_output_and_all_else_to_standard_error(run, ca
     assert f"The model in {run.relative_to(run.parents[1])} (step 70 of 100, not finished) writes, with seed 4." in err
 
 
+@pytest.mark.parametrize("pieces, out", [(["b", "c"], "abc\n"), (["b\n"], "ab\n"), ([], "a\n")])
+def test_the_text_ends_with_one_new_line(run, monkeypatch, capsys, pieces, out):
+    monkeypatch.setattr(sample, "write", lambda *arguments, **options: iter(pieces))
+    assert said(capsys, "write", "--prompt", "a")[1] == out
+
+
 def test_every_option_reaches_the_sampler(run, capsys):
     plain = expected(run, "abc", 1, 60)
     words = {"temperature": 1.3, "top_k": 3, "top_p": 0.5, "penalty": 1.5, "stop": plain[20:22]}
@@ -283,15 +290,18 @@ def test_a_real_ctrl_c_ends_with_130_and_no_traceback(run):
     assert process.returncode == 130 and b"Traceback" not in err and b"Stopped." in err
 
 
-def test_a_reader_that_goes_away_is_no_error(run):
-    process = command("write", "--length", 10**8)
-    process.stdout.read(50)
+@pytest.mark.parametrize(
+    "words, n_read, lines", [("write --length 100000000", 50, 1), ("doctor", 0, 0), ("help", 0, 0)]
+)
+def test_a_reader_that_goes_away_is_no_error(run, words, n_read, lines):
+    process = command(*words.split())
+    process.stdout.read(n_read)
     process.stdout.close()
     err = process.stderr.read().decode()
     process.wait(timeout=60)
     process.stderr.close()
     assert process.returncode == cli.BROKEN_PIPE
-    assert err.count("\n") == 1 and err.startswith("The model in")
+    assert err.count("\n") == lines and err.startswith("The model in" * lines)
 
 
 def test_text_comes_out_as_utf8_whatever_the_console_would_have_taken(run):

@@ -96,7 +96,7 @@ def test_the_description_has_the_names_the_units_and_the_numbers(log):
         "validation: 1.90 at 0.512, 1.80 at 1.02, 1.75 at 1.54, 1.70 at 2.05; lowest 1.70 at 2.05 (4 points)" in words
     )
     assert "levels: uniform 4.36, bigram 2.48, 4-gram 1.76, 5-gram 1.64, 6-gram 1.64." in words
-    assert "_raw" not in words and "_leader" not in words
+    assert "_" not in words
 
 
 def test_a_notebook_gets_the_picture_and_the_words(log):
@@ -117,18 +117,31 @@ def test_one_log_gives_one_picture_and_the_words_are_inside_it(log):
     assert image.text["Description"] == plots.describe(plots.training(log, LADDER))
 
 
+def saved(figure):
+    """The figure as its own savefig writes it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=60)
+    return buffer.getvalue()
+
+
 def test_the_style_does_not_depend_on_matplotlibs_settings_nor_change_them(log):
     import matplotlib
 
-    expected, before = plots.png(plots.training(log, LADDER)), dict(matplotlib.rcParams)
-    with matplotlib.rc_context(
-        {"figure.facecolor": "black", "font.size": 20, "xtick.major.size": 12, "axes.grid": False}
-    ):
-        figure = plots.training(log, LADDER)
+    before = dict(matplotlib.rcParams)
+    expected = plots.png(plots.training(log, LADDER)), saved(plots.training(log, LADDER))
+    garish = {"figure.facecolor": "black", "font.size": 20, "axes.grid": False, "savefig.dpi": 20, "text.color": "red"}
+    garish |= {"xtick.color": "red", "xtick.labelsize": 20, "xtick.major.size": 12, "font.family": "monospace"}
+    with matplotlib.rc_context(garish):
+        assert plots.png(plots.training(log, LADDER)) == expected[0]
+        assert saved(plots.training(log, LADDER)) == expected[1]
     assert dict(matplotlib.rcParams) == before
-    assert plots.png(figure) == expected
-    with matplotlib.rc_context({"xtick.labelsize": 20, "text.color": "red", "xtick.major.size": 12}):
-        assert plots.png(plots.training(log, LADDER)) == expected
+
+
+def test_a_canvas_has_the_style_too():
+    figure, axes = plots.canvas(2, 3)
+    assert axes.shape == (2, 3) and type(figure) is type(plots.canvas()[0])
+    assert not any(ax.spines["top"].get_visible() for ax in axes.flat)
+    assert tuple(figure.get_size_inches()) == plots.STYLE["figure.figsize"]
 
 
 def test_pyplot_is_never_imported_and_matplotlib_only_when_something_is_drawn():
