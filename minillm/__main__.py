@@ -92,12 +92,14 @@ def _write_options(make):
 
 
 def doctor(options):
+    """Look at the machine; returns the exit code."""
     from . import doctor
 
     return doctor.main(options.folder)
 
 
 def train(options):
+    """Train by a recipe."""
     from . import recipe, train
 
     changes = options.set + ([f"device={options.device}"] if options.device else [])
@@ -110,6 +112,7 @@ def train(options):
 
 
 def write(options):
+    """Continue a text: the text goes to standard output, what is said about it to standard error."""
     import numpy as np
 
     from . import checkpoints, sample
@@ -135,6 +138,8 @@ def write(options):
     )
     steps = meta["recipe"]["steps"]
     done = f"step {meta['step']:,}" + (f" of {steps:,}, not finished" if meta["step"] < steps else "")
+    if meta["warning"]:
+        say(meta["warning"])
     say(f"The model in {path} ({done}) writes, with seed {seed}.")
     n_prompt = len(tokenizer.encode(prompt))
     if n_prompt > config.n_ctx:
@@ -181,11 +186,13 @@ def unescape(text):
 
 
 def show(text):
+    """Write a piece of text at once."""
     sys.stdout.write(text)
     sys.stdout.flush()
 
 
 def say(sentence):
+    """Say something about the text that is being written."""
     print(sentence, file=sys.stderr, flush=True)
 
 

@@ -95,16 +95,18 @@ def read(path):
 def load_model(path):
     """The parameters, Config and tokenizer of a run's folder or of one checkpoint, and the checkpoint's meta.
 
+    meta["warning"] is a sentence if the last checkpoint could not be read and the one before took its place, else "".
     OSError or ValueError, in one sentence, if there is none, if it is damaged, or from a newer version.
     """
     path = pathlib.Path(path)
     if path.is_dir():
         if not Checkpoints(path).exist():
             raise FileNotFoundError(f"there is no trained model in {path}; train one first, or give another path.")
-        tree, meta, _ = Checkpoints(path).load()
+        tree, meta, warning = Checkpoints(path).load()
     else:
-        tree, meta = read(path)
+        (tree, meta), warning = read(path), ""
     try:
-        return tree["params"], Config(**meta["config"]), tokenizer.from_dict(meta["tokenizer"]), meta
+        model = tree["params"], Config(**meta["config"]), tokenizer.from_dict(meta["tokenizer"])
+        return *model, meta | {"warning": warning}
     except TypeError as error:
         raise ValueError(f"{path} is damaged: its config is {meta['config']!r}.") from error

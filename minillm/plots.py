@@ -65,7 +65,8 @@ def training(log, ladder=None, *, token=None):
         ax.plot(tokens[known] / size, validation[known], color=ORANGE, label="validation", **dots)
         ax.set_xlabel(f"{token}s learned from{word}")
         ax.set_ylabel(f"loss (nats per {token})")
-        ax.set_title(f"{recipe.get('name', 'A run')}: the loss while it learns", pad=24)
+        name = recipe.get("name")
+        ax.set_title(f"{name}: the loss while it learns" if name else "The loss while it learns", pad=24)
         ax.margins(x=0.02)
         curves = [line for line in ax.lines[1:] if len(line.get_xdata())]
         ax.legend(handles=curves, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, borderaxespad=0.4)

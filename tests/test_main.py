@@ -242,6 +242,14 @@ def test_without_a_prompt_it_begins_as_the_recipe_does_or_with_token_0(here, cap
     assert said(capsys, "write", "--model", "unknown", "--seed", 1)[1].startswith(ALPHABET[0])
 
 
+def test_a_damaged_last_checkpoint_is_told_and_the_one_before_writes(run, capsys):
+    save(run, step=80)
+    (run / "last.npz").write_bytes((run / "last.npz").read_bytes()[:500])
+    code, out, err = said(capsys, "write", "--length", 5)
+    assert code == 0 and out and "step 70" in err
+    assert "last.npz cannot be read" in err and "previous.npz, takes its place" in err
+
+
 def test_a_new_line_can_be_typed(run, capsys):
     assert said(capsys, "write", "--prompt", r"R.\nab")[1].startswith("R.\nab")
     whole = expected(run, "a", 0)
