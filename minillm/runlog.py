@@ -75,6 +75,17 @@ class LogFile:
         if self.length() > length:
             os.truncate(self.path, length)
 
+    def put_aside(self):
+        """Rename the file to log.damaged.txt (-2, -3, ...); returns the new path, None if there is no file."""
+        if not self.path.exists():
+            return None
+        stem, number = f"{self.path.stem}.damaged", 1
+        aside = self.path.with_name(f"{stem}{self.path.suffix}")
+        while aside.exists():
+            number += 1
+            aside = self.path.with_name(f"{stem}-{number}{self.path.suffix}")
+        return self.path.rename(aside)
+
     def _append(self, text):
         with open(self.path, "a", encoding="utf-8", newline="\n") as f:
             f.write(text)
@@ -92,7 +103,7 @@ def read(path):
     log, names, rows = Log(), None, []
     lines = text.split("\n")[1:-1]  # what follows the last line feed is not complete
     for number, line in enumerate(lines, 2):
-        if line.startswith("# recipe "):
+        if names is None and line.startswith("# recipe "):  # further down, it is a line that the model wrote
             log.recipe = _recipe(path, number, line)
         elif line.startswith("#"):
             log.notes.append(line[1:].strip())

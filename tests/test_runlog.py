@@ -68,6 +68,21 @@ def test_a_line_that_is_not_complete_yet_is_left_out(log):
     assert runlog.read(log.path)["step"].tolist() == [10, 123456]
 
 
+def test_a_sample_may_begin_with_the_word_recipe(log):
+    log.note("A sample:\nrecipe for disaster")
+    back = runlog.read(log.path)
+    assert back.notes[-2:] == ["A sample:", "recipe for disaster"]
+    assert recipe.make(back.recipe) == recipe.load("pydocs")
+
+
+def test_a_damaged_log_is_put_aside_and_none_is_overwritten(log):
+    before = log.path.read_bytes()
+    assert log.put_aside().name == "log.damaged.txt" and log.put_aside() is None
+    log.start({})
+    assert log.put_aside().name == "log.damaged-2.txt"
+    assert log.path.with_name("log.damaged.txt").read_bytes() == before
+
+
 def test_an_empty_log_has_empty_columns(tmp_path):
     log = runlog.LogFile(tmp_path / "log.txt")
     log.start({})
