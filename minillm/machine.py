@@ -3,8 +3,10 @@
 import contextlib
 import ctypes
 import errno
+import os
 import platform
 import signal
+import sys
 
 import numpy as np
 
@@ -68,6 +70,79 @@ def patience():
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def alone(folder):
+    """Keep a run's folder, which is made if need be, to this process: with alone(folder): ...
+
+    A lock of the operating system on the file `lock` in it, which holds our process number: the lock ends with the
+    process, kill -9 included.  ValueError if another process is at work in the folder; OSError if it cannot be written.
+    """
+    path, there = folder / "lock", folder.exists()
+    with writing(folder, "Choose another --folder."):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = _locked(path)
+    if file is None:
+        number = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+        raise ValueError(
+            f"another run is at work in {folder} (process {number or 'unknown'}): wait for it, or give another "
+            "--folder."
+        )
+    try:
+        yield
+    finally:
+        if sys.platform == "win32":
+            os.close(file)
+        with contextlib.suppress(OSError):  # on Windows the next run may have it already
+            path.unlink()
+        if sys.platform != "win32":
+            os.close(file)
+        if not there:
+            with contextlib.suppress(OSError):  # a run that could not start leaves no empty folder
+                folder.rmdir()
+
+
+def _locked(path):
+    """The open file (a descriptor) that we have locked, with our process number in it; None if another has it."""
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _lock(file)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+                os.close(file)
+                return None
+            # Otherwise the file system has no locks, and nobody can be kept out.
+        if _in_place(file, path):
+            os.ftruncate(file, 0)
+            os.write(file, f"{os.getpid()}\n".encode())
+            return file
+        os.close(file)
+
+
+def _in_place(file, path):
+    """Whether the open file is still the one at the path: the run before us may have just ended and removed it."""
+    if sys.platform == "win32":  # which removes no open file
+        return True
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _lock(file):
+    """Lock an open file, or OSError at once."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(file, 2**20, os.SEEK_SET)  # Windows forbids reading what is locked: not where the number stands
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        os.lseek(file, 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextlib.contextmanager

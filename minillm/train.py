@@ -41,14 +41,14 @@ def train(recipe, *, folder=None, resume=False, fresh=False, progress=True):
 
     The folder gets log.txt, loss.png, the token ids of both texts, and the checkpoints last.npz and previous.npz.
     resume goes on from the last checkpoint, bit for bit if nothing that decides the arithmetic has changed; fresh
-    starts anew where a run is already.  Ctrl-C saves and stops.
+    starts anew where a run is already.  Ctrl-C saves and stops.  A folder is for one process at a time.
     ValueError or OSError, in one sentence, for what cannot be; Diverged (a ValueError) if the loss becomes NaN.
     """
     import threadpoolctl
 
     machine.keep_memory()
     folder = pathlib.Path(folder or pathlib.Path("runs") / recipe.name)
-    with threadpoolctl.threadpool_limits(recipe.n_threads(), user_api="blas"):
+    with machine.alone(folder), threadpoolctl.threadpool_limits(recipe.n_threads(), user_api="blas"):
         run = Run(recipe, folder, resume=resume, fresh=fresh)
         # A loss that becomes NaN is our own business: NumPy need not warn.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -124,7 +124,8 @@ class Run:
         self.seconds, self.started = meta.get("seconds", 0.0), time.perf_counter()
         if resume:
             self.optimizer.restore(stored, meta["step"])
-            self.log.cut(meta["log_length"])
+            with machine.writing(folder, "Put that right first."):
+                self.mend_log(meta["log_length"])
             say(f"Resumed at step {self.step:,} of {recipe.steps:,}.")
             say(machine.changes(meta["arithmetic"], self.arithmetic))
         else:
@@ -163,6 +164,21 @@ class Run:
                 "another --folder; of what decides a run, only steps may change, and only grow."
             )
         return stored, meta
+
+    def mend_log(self, length):
+        """Cut the log back to what it was at the checkpoint; a new one begins if it is gone or damaged."""
+        fault = f"is shorter than the checkpoint of step {self.step:,} remembers"
+        if self.log.length() >= length:
+            self.log.cut(length)
+            try:
+                runlog.read(self.log.path)
+                return
+            except ValueError as error:
+                fault = f"cannot be read ({str(error).rstrip('.')})"
+        aside = self.log.put_aside()
+        words = f"{fault}; it is {aside.name} now" if aside else "is missing"
+        self.log.start(self.recipe.to_dict())
+        self.tell(f"The log {words}. A new one begins after step {self.step:,}; nothing else is lost.")
 
     def introduce(self):
         """Say what is about to happen."""
@@ -270,21 +286,38 @@ class Run:
         n_bytes, n_tokens = mine.about["validation_bytes"], len(mine.validation)
         seconds, validation = self.elapsed(), self.evaluate()
         ours = ngram.Rung(recipe.name, validation, ngram.bits_per_byte(validation, n_tokens, n_bytes))
-        say("Counting n-grams, to see where that stands.")
-        rungs = report.ladder(mine.tokenizer, mine.train, mine.validation, n_bytes)
-        params, seed = self.optimizer.params, recipe.seed
-        written = report.write(params, recipe.prompt, config=self.config, tok=mine.tokenizer, seed=seed)
-        with machine.writing(self.folder, f"The trained model is safe in {self.checkpoints.last}."):
+        outcome = Outcome(self.folder, self.step, True, validation, ours.bits_per_byte)
+        with self.attempt("The log"):
             self.tell(
                 f"Trained for {self.step:,} steps in {seconds:,.0f} seconds. On the whole validation text the "
                 f"loss is {validation:.4f} nats per token, {ours.bits_per_byte:.4f} bits per byte."
             )
-            self.tell("\n".join(report.place(rungs, ours)))
-            self.tell(f"A sample:\n{written}")
+        with self.attempt("The ladder"):
+            say("Counting n-grams, to see where that stands.")
+            outcome.ladder = report.ladder(mine.tokenizer, mine.train, mine.validation, n_bytes)
+            self.tell("\n".join(report.place(outcome.ladder, ours)))
+        with self.attempt("The sample"):
+            params, seed = self.optimizer.params, recipe.seed
+            outcome.sample = report.write(params, recipe.prompt, config=self.config, tok=mine.tokenizer, seed=seed)
+            self.tell(f"A sample:\n{outcome.sample}")
+        with self.attempt("The plot"):
             from . import plots
 
-            plots.training(runlog.read(self.log.path), rungs).savefig(self.folder / "loss.png", dpi=150)
-        return Outcome(self.folder, self.step, True, validation, ours.bits_per_byte, rungs, written)
+            log = runlog.read(self.log.path)
+            plots.training(log, outcome.ladder or None).savefig(self.folder / "loss.png", dpi=150)
+        return outcome
+
+    @contextlib.contextmanager
+    def attempt(self, part):
+        """Say so if a part of the report fails, whatever the reason: what was trained must not be lost over it."""
+        try:
+            yield
+        except Exception as error:
+            words = machine.reason(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+            say(
+                f"{part} of the report failed ({words}). The trained model is safe in {self.checkpoints.last}; "
+                "the same command with --resume reports again."
+            )
 
     def elapsed(self):
         """Seconds of training so far, pauses between resumed runs left out."""

@@ -404,6 +404,55 @@ def test_a_checkpoint_knows_what_decided_its_arithmetic(run):
 # It loses nothing
 
 
+def test_two_runs_in_one_folder_do_not_disturb_each_other(run, monkeypatch, tmp_path):
+    whole, folder = run(folder="whole"), tmp_path / "run"
+
+    def another():
+        number = (folder / "lock").read_text(encoding="utf-8").strip()
+        assert number == str(os.getpid())
+        for options in ({}, {"resume": True}, {"fresh": True}):
+            with pytest.raises(ValueError, match=rf"another run is at work in .*run \(process {number}\): wait for it"):
+                run(**options)
+
+    with monkeypatch.context() as patch:
+        stop_at(patch, 6, another)
+        run()
+    assert_same_run(whole.folder, folder)
+    assert not (folder / "lock").exists()
+
+
+def test_another_process_is_kept_out_and_a_killed_one_leaves_no_lock(run, tmp_path):
+    folder = tmp_path / "run"
+    code = (
+        "import pathlib, sys, time; from minillm import machine\n"
+        "with machine.alone(pathlib.Path(sys.argv[1])): print('here', flush=True); time.sleep(60)"
+    )
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", code, folder], env=env, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        with pytest.raises(ValueError, match=f"another run is at work in .*process {process.pid}"):
+            run()
+        process.kill()
+    assert (folder / "lock").exists()  # the file, but nobody holds it
+    assert run().finished and not (folder / "lock").exists()
+
+
+def test_a_run_that_fails_leaves_its_folder_to_the_next(run, monkeypatch, tmp_path):
+    def fail():
+        raise RuntimeError
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        stop_at(patch, 6, fail)
+        run()
+    assert not (tmp_path / "run" / "lock").exists() and run(resume=True).finished
+
+
+def test_a_run_that_cannot_start_leaves_no_empty_folder(run, tmp_path):
+    with pytest.raises(ValueError, match="no run to resume"):
+        run(resume=True)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_new_run_does_not_overwrite_an_old_one(run):
     first = run()
     before = (first.folder / "last.npz").read_bytes()
@@ -568,6 +617,55 @@ def test_a_checkpoint_of_another_model_is_refused(run):
     trees.save(folder / "last.npz", tree, meta)
     with pytest.raises(ValueError, match=r"m.tokens has shape \(3, 8\) there"):
         run(resume=True)
+
+
+@pytest.mark.parametrize("damage", ["gone", "short", "spoilt"])
+def test_a_log_that_is_damaged_is_put_aside_and_a_new_one_begins(run, monkeypatch, capsys, damage):
+    whole = run(folder="whole")
+    with monkeypatch.context() as patch:
+        stop_at(patch, 5, lambda: signal.raise_signal(signal.SIGINT))
+        path = run().folder / "log.txt"
+    before = path.read_bytes()
+    old = {"gone": None, "short": before[: len(before) // 2], "spoilt": before[:-9] + b" x y z w\n"}[damage]
+    path.unlink() if old is None else path.write_bytes(old)
+    capsys.readouterr()
+    outcome = run(resume=True)
+    says = {"gone": "is missing", "short": "is shorter than the checkpoint of step 5", "spoilt": "cannot be read"}
+    out = capsys.readouterr().out
+    assert says[damage] in out and "A new one begins after step 5" in out
+    log = runlog.read(path)
+    assert log["step"].tolist() == [6, 8, 10, 12] and log.recipe["name"] == "tiny"
+    aside = path.with_name("log.damaged.txt")
+    assert (aside.read_bytes() if aside.exists() else None) == old
+    assert outcome.validation == whole.validation and (path.parent / "loss.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "part"),
+    [
+        (report, "ladder", "ladder"),
+        (report, "write", "sample"),
+        (plots, "training", "plot"),
+        (train.Run, "tell", "log"),
+    ],
+)
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), MemoryError(), RuntimeError("bug")])
+def test_a_report_that_fails_does_not_lose_the_outcome(
+    run, make, monkeypatch, tmp_path, capsys, module, name, part, error
+):
+    whole = run()
+
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(module, name, fail)
+    outcome = train.train(make(), folder=tmp_path / "run", resume=True, progress=False)
+    assert outcome.finished and (outcome.validation, outcome.bits_per_byte) == (whole.validation, whole.bits_per_byte)
+    out = capsys.readouterr().out
+    assert f"The {part} of the report failed" in out and "is safe in" in out and "with --resume" in out
+    assert ("the disk is full" in out) == isinstance(error, OSError)
+    assert part == "sample" or outcome.sample == whole.sample
+    assert part == "ladder" or outcome.ladder == whole.ladder
 
 
 # What it reads
