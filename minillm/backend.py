@@ -1,4 +1,4 @@
-"""NumPy or CuPy: the one file that knows which."""
+"""NumPy or CuPy: which of them an array belongs to, and the way between them."""
 
 import functools
 import time

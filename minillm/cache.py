@@ -14,6 +14,11 @@ class Cache:
         """How many positions it holds."""
         return self._layers[0].length if self._layers else 0
 
+    @property
+    def batch_size(self):
+        """How many sequences it remembers."""
+        return self._layers[0].k.shape[0] if self.length else 0
+
     def layer(self, i):
         """The memory of block i, made when it is first asked for."""
         while len(self._layers) <= i:

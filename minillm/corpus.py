@@ -26,11 +26,12 @@ class Text:
     train: str = field(repr=False)
     validation: str = field(repr=False)
     note: str
+    symbols: str = field(default="", repr=False)  # the alphabet, where it is fixed
 
     @property
     def alphabet(self):
         """Every character that a tokenizer of characters needs, in order, as one string."""
-        return shakespeare.ALPHABET if self.name == "shakespeare" else "".join(sorted({*self.train, *self.validation}))
+        return self.symbols or "".join(sorted({*self.train, *self.validation}))
 
 
 def load(name_or_path, *, validation_fraction=0.1):
@@ -165,7 +166,7 @@ def _shakespeare():
         train = "\n\n".join(works.values())
         _keep(prepared, json.dumps([train, validation]))
     note = "41 works of Shakespeare; Hamlet, Twelfth Night and Henry V, whole, for validation"
-    return Text("shakespeare", train, validation, note)
+    return Text("shakespeare", train, validation, note, shakespeare.ALPHABET)
 
 
 def _keep(path, text):

@@ -27,7 +27,8 @@ def flops_per_token(config, n_tokens=None):
 
     Returns {part: {"forward": n, "backward": n}, ..., "total": ...}.  A multiplication and an addition count as
     two FLOPs. Products of matrices are counted, the rest (norms, activations, softmax) is not, as in
-    arXiv:2001.08361, section 2.1; looking a row up costs nothing.  Attention is counted as layers.py computes it,
+    arXiv:2001.08361, section 2.1; looking a row up costs nothing, and neither does adding its gradient up (which
+    layers.embedding happens to write as a product).  Attention is counted as layers.py computes it,
     all T x T scores, also those that the causal mask then hides.  Each product has two in its backward pass.
     """
     V, C, F, L = config.vocab_size, config.width, config.ffn_width, config.n_layer

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from . import layers
+from . import door, layers
 from .backend import array_module
 from .cache import Cache
 from .config import Config
@@ -194,10 +194,11 @@ def gpt(params, *, ids, config, positions=None, key_padding_mask=None, cache=Non
     key_padding_mask   (B, S), True = padding; S counts the cached positions too
     cache              a Cache: ids continue what it has seen; it is extended; for inference only
     rng                a NumPy Generator: training, with dropout.  None: no dropout
-    ValueError if ids leave the vocabulary or there are more than n_ctx positions.  GPT-2, section 2.3
+    ValueError, before anything is computed, if ids leave the vocabulary, if there are more than n_ctx positions, or
+    if something does not fit together.  GPT-2, section 2.3
     """
     start = cache.length if cache is not None else 0
-    check_ids(ids, config, start)
+    door.check_call(params, ids, config, positions, key_padding_mask, cache)
     xp = array_module(params["tokens"])
     T = ids.shape[1]
     if positions is None:
@@ -245,25 +246,6 @@ def gpt(params, *, ids, config, positions=None, key_padding_mask=None, cache=Non
     return logits, backward
 
 
-def check_ids(ids, config, start=0):
-    """ValueError unless ids (B, T) are integers of the vocabulary, no more than the model reads."""
-    if ids.ndim != 2 or ids.dtype.kind not in "iu":
-        raise ValueError(f"ids must be integers (batch, positions), but they are {ids.dtype} {ids.shape}.")
-    if start + ids.shape[1] > config.n_ctx:
-        seen = f"{start} cached and {ids.shape[1]} new" if start else f"{ids.shape[1]}"
-        raise ValueError(f"{seen} tokens are too many: this model reads at most {config.n_ctx} (n_ctx).")
-    check_range(ids, config)
-
-
-def check_range(ids, config):
-    """ValueError if one of ids lies outside the vocabulary.  On a GPU nothing is looked at: that would make it wait."""
-    if isinstance(ids, np.ndarray) and ids.size and not (0 <= ids.min() and ids.max() < config.vocab_size):
-        wrong = ids.min() if ids.min() < 0 else ids.max()
-        raise ValueError(
-            f"token {wrong} is outside the vocabulary, 0 to {config.vocab_size - 1}; was another tokenizer used?"
-        )
-
-
 def loss(
     params,
     *,
@@ -281,8 +263,7 @@ def loss(
     ids and targets (B, T); the other options are those of gpt and of layers.cross_entropy.
     ValueError, as in gpt, for what does not fit.
     """
-    if isinstance(targets, np.ndarray):
-        check_range(targets if ignore is None else targets[targets != ignore], config)
+    door.check_targets(targets, config, ignore)
     logits, back_gpt = gpt(
         params, ids=ids, config=config, positions=positions, key_padding_mask=key_padding_mask, rng=rng
     )

@@ -99,8 +99,9 @@ def gelu(x, *, approximate="tanh"):
     y = x * cdf(x), with the cdf of the standard normal distribution.          x (...) -> (...)
     approximate="none" has it exactly, (1 + erf(x / sqrt 2)) / 2;
     approximate="tanh" is GPT-2's, (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
-    ValueError for any other word.  arXiv:1606.08415, section 2
+    ValueError for any other word, or if x are integers.  arXiv:1606.08415, section 2
     """
+    check_floats("gelu", x)
     xp = array_module(x)
     if approximate == "tanh":
         c, a = math.sqrt(2 / math.pi), 0.044715
@@ -181,7 +182,9 @@ def softmax(x, *, axis=-1):
     """Scores become shares: positive, summing to 1, and each e times larger for a score larger by 1.
 
     y = exp(x) / sum(exp(x)) along the axis        x (...) -> (...).  A row of nothing but -inf becomes zeros.
+    ValueError if x are integers.
     """
+    check_floats("softmax", x)
     xp = array_module(x)
     top = xp.maximum(x.max(axis, keepdims=True), xp.finfo(x.dtype).min)
     y = x - top                                                    # changes no share, and nothing can overflow
@@ -202,10 +205,12 @@ def rotary(x, *, positions, base=10_000):
 
     Channels i and i + K/2 turn by positions * base^(-2i/K), so that q . k depends on distance alone.
     x (B, ..., T, K), positions (T,) or (B, T), one for each place along axis -2 -> (B, ..., T, K).
-    ValueError if K is odd or positions do not fit.  arXiv:2104.09864, section 3.4.2, paired as in Llama
+    ValueError if K is odd, positions do not fit, or x are integers.
+    arXiv:2104.09864, section 3.4.2, with channels paired as in Llama
     """
     xp = array_module(x)
     T, K = x.shape[-2:]
+    check_floats("rotary", x)
     if K % 2:
         raise ValueError(f"rotary: channels turn in pairs, but there are {K} of them, an odd number.")
     if positions.shape != (T,) and not (x.ndim > 2 and positions.shape == (len(x), T)):
@@ -238,12 +243,14 @@ def attention(q, k, v, *, causal=False, mask=None, key_padding_mask=None, dropou
     key_padding_mask  (B, S), True = padding, which nobody may attend to
     dropout, rng      weights are dropped at this rate
     A query with nothing to attend to yields zeros.  saved(backward)["weights"] is (B, H, T, S).
-    ValueError if shapes do not fit or a mask is neither boolean nor float.  arXiv:1706.03762, section 3.2.1
+    ValueError if shapes do not fit, q are integers, or a mask is neither boolean nor float.
+    arXiv:1706.03762, section 3.2.1
     """
     if not (q.ndim == k.ndim == v.ndim == 4 and q.shape[:2] == k.shape[:2] == v.shape[:2]
             and k.shape[2] == v.shape[2] and q.shape[3] == k.shape[3]):
         raise ValueError(f"attention: q {q.shape}, k {k.shape} and v {v.shape} do not fit; they must be "
                          f"(batch, heads, queries, K), (batch, heads, keys, K) and (batch, heads, keys, channels).")
+    check_floats("attention", q)
     K = q.shape[-1]
     scale = 1 / math.sqrt(K)
     scores = q @ k.swapaxes(-1, -2)                                # (B, H, T, S)
@@ -298,8 +305,11 @@ def cross_entropy(logits, *, targets, ignore=None, label_smoothing=0.0):
     loss = mean of -log softmax(logits)[target] over the targets that are not `ignore`; 0 if there are none.
     logits (..., V), targets (...) integers -> a number.  backward(dloss=1) gives dlogits.
     label_smoothing e mixes the target with the uniform distribution: (1 - e) one-hot + e / V.
-    ValueError if shapes do not fit or targets are not integers.  Smoothing: arXiv:1512.00567, section 7
+    ValueError if shapes do not fit, targets are not integers, or e is not between 0 and 1. (Whether targets lie
+    within the vocabulary is checked once, in gpt.loss.)  Smoothing: arXiv:1512.00567, section 7
     """
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing must lie between 0 and 1, but it is {label_smoothing}.")
     xp = array_module(logits)
     V = logits.shape[-1]
     if targets.shape != logits.shape[:-1] or targets.dtype.kind not in "iu":
@@ -329,3 +339,9 @@ def cross_entropy(logits, *, targets, ignore=None, label_smoothing=0.0):
         dlogits *= dlosses if ignore is None else dlosses[:, None]
         return dlogits.reshape(logits.shape)
     return loss, backward
+
+
+def check_floats(layer, x):
+    """ValueError for integers, which would be cut off after every step."""
+    if x.dtype.kind != "f":
+        raise ValueError(f"{layer} needs floating-point numbers, but was given {x.dtype}; try x.astype(float).")

@@ -181,3 +181,9 @@ def test_an_unknown_name_is_refused_with_the_nearest_right_one(tmp_path, monkeyp
 def test_a_fraction_outside_0_and_1_is_refused(fraction):
     with pytest.raises(ValueError, match=f"validation_fraction is {fraction}, but it must lie between 0 and 1"):
         corpus.load("pydocs", validation_fraction=fraction)
+
+
+def test_a_folder_called_shakespeare_has_its_own_alphabet(tmp_path):
+    (tmp_path / "shakespeare").mkdir()
+    (tmp_path / "shakespeare" / "a.txt").write_text("Un caf\u00e9, s'il vous pla\u00eet.\n\n" * 20, encoding="utf-8")
+    assert "\u00e9" in corpus.load(tmp_path / "shakespeare").alphabet

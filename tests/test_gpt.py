@@ -257,40 +257,6 @@ def test_init_has_the_deviations_it_promises_and_is_a_function_of_its_seed():
     assert (params["norm"]["g"] == 1).all() and (params["blocks"][0]["attn"]["b_q"] == 0).all()
 
 
-@pytest.mark.parametrize(
-    "ids, message",
-    [
-        (np.array([[1, 11]]), "token 11 is outside the vocabulary, 0 to 10"),
-        (np.array([[-1, 2]]), "token -1 is outside the vocabulary"),
-        (np.zeros((1, 13), int), "13 tokens are too many: this model reads at most 12"),
-        (np.zeros(4, int), "ids must be integers"),
-        (np.zeros((1, 4)), "ids must be integers"),
-    ],
-)
-def test_ids_are_checked_at_the_door(rng, ids, message):
-    config = tiny_config()
-    with pytest.raises(ValueError, match=message):
-        gpt.gpt(tiny_gpt(rng, config), ids=ids, config=config)
-
-
-def test_targets_are_checked_too_but_for_those_that_are_ignored(rng):
-    config = tiny_config()
-    params, ids = tiny_gpt(rng, config), rng.integers(0, 11, (1, 3))
-    for wrong in (-1, 11):
-        with pytest.raises(ValueError, match=f"token {wrong} is outside the vocabulary"):
-            gpt.loss(params, ids=ids, targets=np.array([[1, 2, wrong]]), config=config)
-    gpt.loss(params, ids=ids, targets=np.array([[1, 2, -1]]), config=config, ignore=-1)
-
-
-def test_a_full_cache_says_how_many_tokens_there_are(rng):
-    config, cache = tiny_config(), gpt.Cache()
-    params = tiny_gpt(rng, config)
-    gpt.gpt(params, ids=np.zeros((1, 10), int), config=config, cache=cache)
-    with pytest.raises(ValueError, match="10 cached and 3 new tokens are too many"):
-        gpt.gpt(params, ids=np.zeros((1, 3), int), config=config, cache=cache)
-    assert cache.length == 10  # nothing was lost
-
-
 def test_trees_hold_exactly_the_parts_that_the_config_asks_for(rng):
     keys = lambda **changes: set(gpt.init(tiny_config(**changes), rng))
     assert keys() == {"tokens", "positions", "blocks", "norm"}

@@ -626,3 +626,18 @@ def test_ids_are_blamed_in_parts_when_the_vocabulary_is_large():
 def test_the_slope_of_relu_at_0_is_0():
     _, backward = layers.relu(np.array([-1.0, 0.0, 1.0]))
     assert backward(np.ones(3)).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["softmax", "gelu", "rotary", "attention"])
+def test_integers_are_refused_with_the_way_out(name):
+    x = np.arange(8).reshape(1, 1, 2, 4)
+    arrays, options = ([x] * 3, {}) if name == "attention" else ([x], {})
+    options = {"positions": np.arange(2)} if name == "rotary" else options
+    with pytest.raises(ValueError, match=rf"{name} needs floating-point numbers, but was given int64; try x.astype"):
+        getattr(layers, name)(*arrays, **options)
+
+
+def test_a_label_smoothing_that_is_no_share_is_refused():
+    for wrong in (-0.1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="label_smoothing must lie between 0 and 1"):
+            layers.cross_entropy(np.zeros((1, 3)), targets=np.array([0]), label_smoothing=wrong)

@@ -19,7 +19,7 @@ LIBRARY = sorted((ROOT / "minillm").rglob("*.py"))
 # A new file of the library gets its place here.
 ORDER = [
     ["__init__"],
-    ["specs", "bpe", "config", "shakespeare", "download", "runlog", "ngram", "batches", "machine", "plots"],
+    ["specs", "bpe", "config", "door", "shakespeare", "download", "runlog", "ngram", "batches", "machine", "plots"],
     ["backend", "tokenizer", "corpus", "counts"],
     ["trees", "layers", "cache", "material"],
     ["gpt", "optim", "check", "checkpoints"],
