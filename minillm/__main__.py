@@ -115,11 +115,14 @@ def write(options):
     """Continue a text: the text goes to standard output, what is said about it to standard error."""
     import numpy as np
 
-    from . import checkpoints, sample
+    from . import checkpoints, report, sample
 
     path = newest() if options.model is None else named(options.model)
     params, config, tokenizer, meta = checkpoints.load_model(path)
-    prompt = default_prompt(meta, tokenizer) if options.prompt is None else unescape(options.prompt)
+    if options.prompt is None:
+        prompt = report.opening(meta["recipe"]["prompt"], tokenizer)
+    else:
+        prompt = unescape(options.prompt)
     seed = int(np.random.SeedSequence().entropy % 2**32) if options.seed is None else options.seed
     if seed < 0:
         raise ValueError(f"--seed is {seed}, but must be 0 or more.")
@@ -168,16 +171,6 @@ def named(model):
     """The path of a model: as it is given, or the run of that name in runs/."""
     run = pathlib.Path("runs") / model
     return run if not pathlib.Path(model).exists() and run.is_dir() else pathlib.Path(model)
-
-
-def default_prompt(meta, tokenizer):
-    """What the run's own sample began with, or token 0 where the tokenizer cannot encode that."""
-    prompt = meta["recipe"]["prompt"] or "\n"
-    try:
-        tokenizer.encode(prompt)
-    except ValueError:
-        return tokenizer.decode([0])
-    return prompt
 
 
 def unescape(text):

@@ -22,6 +22,7 @@ class Material:
 def prepare(recipe, folder, say=print):
     """The Material for a new run: load the recipe's text, make its tokenizer, write the token ids into the folder.
 
+    ValueError, before anything is written, if the text is too short for one window.
     Characters: the text's whole alphabet, validation included; merges are learned from the training part alone.
     """
     text = corpus.load(recipe.text)
@@ -33,7 +34,7 @@ def prepare(recipe, folder, say=print):
         size = int(recipe.tokenizer.removeprefix("bpe:"))
         say(f"Learning a vocabulary of {size} tokens from {len(text.train):,} characters.")
         made = tokenizer.BPE.train(text.train, size)
-    return write(text, made, folder)
+    return write(text, made, folder, recipe.config(made.vocab_size).n_ctx)
 
 
 def find(recipe, folder, tok, about):
@@ -49,7 +50,7 @@ def find(recipe, folder, tok, about):
         "Start anew in another --folder."
     )
     try:
-        made = write(text, tok, folder)
+        made = write(text, tok, folder, recipe.config(tok.vocab_size).n_ctx)
     except ValueError as error:  # a character that the old text did not have
         raise changed from error
     if made.about["sha256"] != about["sha256"]:
@@ -57,9 +58,17 @@ def find(recipe, folder, tok, about):
     return made
 
 
-def write(text, tok, folder):
-    """The Material of a corpus.Text: its token ids are written into the folder, which is made if need be."""
+def write(text, tok, folder, n_ctx):
+    """The Material of a corpus.Text: its token ids are written into the folder, which is made if need be.
+
+    ValueError, before anything is written, if one of both parts is too short for one window of n_ctx.
+    """
     parts = [tok.encode(part) for part in (text.train, text.validation)]
+    for kind, ids in zip(("training", "validation"), parts, strict=True):
+        try:
+            batches.windows(ids, n_ctx, limit=1)
+        except ValueError as error:
+            raise ValueError(f"the part for {kind} is too short: {error}") from None
     with machine.writing(folder, "Choose another --folder."):
         folder.mkdir(parents=True, exist_ok=True)
         for file, ids in zip(FILES, parts, strict=True):

@@ -78,6 +78,7 @@ class Recipe:
         _check("betas", self.betas, good, "two numbers from 0 to below 1, as [0.9, 0.98]")
         _check("schedule", self.schedule, self.schedule in KINDS, f"one of {', '.join(KINDS)}")
         _check("device", self.device, self.device in ("cpu", "gpu"), "cpu or gpu")
+        _check("prompt", self.prompt, self.prompt, "at least one character")
         good = self.threads == "all" or (isinstance(self.threads, int) and self.threads >= 1)
         _check("threads", self.threads, good, "a number of at least 1, or all")
         kind, _, size = self.tokenizer.partition(":")

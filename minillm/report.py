@@ -64,12 +64,17 @@ def place(rungs, ours):
     return table
 
 
-def write(params, prompt, *, config, tok, seed):
-    """A sample of the model's writing that begins with the prompt, or with a line break if tok cannot encode that."""
+def opening(prompt, tok):
+    """What a sample begins with: the prompt, or token 0 where tok cannot encode it or it is empty."""
     try:
-        tok.encode(prompt)
+        return prompt if len(tok.encode(prompt)) else tok.decode([0])
     except ValueError:
-        prompt = tok.decode([0])
+        return tok.decode([0])
+
+
+def write(params, prompt, *, config, tok, seed):
+    """A sample of the model's writing that begins with the prompt, or with token 0 if tok cannot encode that."""
+    prompt = opening(prompt, tok)
     rng = np.random.default_rng(seed)
     options = {"config": config, "rng": rng, "max_tokens": SAMPLE_LENGTH, "temperature": 0.8}
     return prompt + "".join(sample.write(params, prompt, tokenizer=tok, **options))

@@ -105,10 +105,6 @@ class Run:
             n_ctx=self.config.n_ctx,
             seed=recipe.seed,
         )
-        try:
-            batches.windows(self.material.validation, self.config.n_ctx, limit=1)
-        except ValueError as error:
-            raise ValueError(f"the part for validation is too short: {error}") from None
         params = gpt.init(self.config, np.random.default_rng(recipe.seed))
         self.optimizer = AdamW(
             to_gpu(params) if recipe.device == "gpu" else params,

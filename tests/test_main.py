@@ -242,6 +242,12 @@ def test_without_a_prompt_it_begins_as_the_recipe_does_or_with_token_0(here, cap
     assert said(capsys, "write", "--model", "unknown", "--seed", 1)[1].startswith(ALPHABET[0])
 
 
+def test_a_run_whose_prompt_is_empty_begins_with_token_0(run, capsys):
+    plan = checkpoints.read(run / "last.npz")[1]["recipe"] | {"prompt": ""}
+    save(run, recipe=plan, alphabet="xyz")
+    assert said(capsys, "write")[1].startswith("x")
+
+
 def test_a_damaged_last_checkpoint_is_told_and_the_one_before_writes(run, capsys):
     save(run, step=80)
     (run / "last.npz").write_bytes((run / "last.npz").read_bytes()[:500])

@@ -35,8 +35,8 @@ def test_a_file_is_read_and_named_after_itself(tmp_path):
 
 
 def test_single_keys_are_overridden():
-    mine = recipe.load("shakespeare", ["steps=12", "model.width=64", "rate=1e-3", "clip=null", "prompt=To be"])
-    assert (mine.steps, mine.model["width"], mine.rate, mine.clip, mine.prompt) == (12, 64, 0.001, None, "To be")
+    mine = recipe.load("shakespeare", ["steps=12", "model.width=48", "rate=1e-3", "clip=null", "prompt=To be"])
+    assert (mine.steps, mine.model["width"], mine.rate, mine.clip, mine.prompt) == (12, 48, 0.001, None, "To be")
     assert mine.model["n_ctx"] == recipe.load("shakespeare").model["n_ctx"]
 
 
@@ -80,6 +80,7 @@ def test_a_recipe_survives_being_a_dict():
         ("threads=many", "threads must be a number of at least 1, or all, but it is 'many'"),
         ("threads=0", "threads must be a number of at least 1, or all, but it is 0"),
         ("tokenizer=bpe:100", "bpe:N with a vocabulary of N >= 256 tokens, but it is 'bpe:100'"),
+        ("prompt=''", "prompt must be at least one character, but it is ''"),
         ("model=large", "model must be a list of key: value lines, but it is 'large'"),
         ("model.bias=3", "model.bias must be true or false, but it is 3"),
         ("model.width=wide", "model.width must be a whole number, but it is 'wide'"),

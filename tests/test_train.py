@@ -478,11 +478,12 @@ def test_a_fresh_run_keeps_nothing_of_the_old_one(run, monkeypatch):
 
 
 def test_fresh_leaves_the_old_run_alone_if_the_new_one_cannot_start(run, text):
-    first = run()
-    before = (first.folder / "last.npz").read_bytes()
-    with pytest.raises(ValueError):
-        run(fresh=True, n_ctx=10**6)
-    assert (first.folder / "last.npz").read_bytes() == before
+    folder = run().folder
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for n_ctx, part in ((10**6, "training"), (2000, "validation")):
+        with pytest.raises(ValueError, match=f"the part for {part} is too short: .*n_ctx {n_ctx}"):
+            run(fresh=True, n_ctx=n_ctx, tokenizer="bytes")
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_there_must_be_something_to_resume(run):
@@ -741,7 +742,7 @@ def test_a_text_that_is_too_short_is_a_sentence_before_anything_starts(run, text
     text.write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=says):
         run()
-    assert not (tmp_path / "run" / "log.txt").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_text_that_is_missing_or_no_utf8_is_a_sentence(run, text):
@@ -798,6 +799,11 @@ def test_the_model_takes_its_place_on_the_ladder():
 def test_a_prompt_that_the_tokenizer_does_not_know_does_not_spoil_the_end(run):
     outcome = run(prompt="Ω")
     assert outcome.finished and "Ω" not in outcome.sample
+
+
+def test_a_sample_begins_with_token_0_where_there_is_no_prompt_to_begin_with():
+    tok = tokenizer.Characters("xab")
+    assert [report.opening(prompt, tok) for prompt in ("ab", "Ω", "")] == ["ab", tok.decode([0]), tok.decode([0])]
 
 
 def test_an_alphabet_too_large_for_six_grams_gets_a_shorter_ladder():
