@@ -1,5 +1,6 @@
 """Parameters are a tree: dicts and lists, with arrays at the leaves."""
 
+import errno
 import json
 import os
 import pathlib
@@ -8,6 +9,10 @@ import zipfile
 import numpy as np
 
 from .backend import array_module
+
+# What zipfile and NumPy raise for a file that is no .npz, or a damaged one; RuntimeError where it seems to be encrypted
+# or packed in an unknown way, OSError where it points outside of itself.
+DAMAGE = (zipfile.BadZipFile, zipfile.zlib.error, KeyError, EOFError, ValueError, TypeError, RuntimeError, OSError)
 
 
 def leaves(tree, path=""):
@@ -106,8 +111,14 @@ def save(path, tree, meta):
 def load(path):
     """Read what save() wrote; returns (tree, meta).  ValueError if the file is cut short or is something else."""
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as f:
-            meta = json.loads(bytes(f["meta"]))
-            return build((name.removeprefix("tree/"), f[name]) for name in f.files if name != "meta"), meta
-    except (zipfile.BadZipFile, KeyError, EOFError, ValueError, zipfile.zlib.error) as error:
-        raise ValueError(f"{path} cannot be read: it is cut short, or is not a minillm file ({error}).") from error
+        with open(path, "rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise ValueError("no .npz file")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as f:
+                meta = json.loads(bytes(f["meta"]))
+                return build((name.removeprefix("tree/"), f[name]) for name in f.files if name != "meta"), meta
+    except DAMAGE as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        raise ValueError(f"{path} cannot be read: it is cut short, or is not a minillm file.") from error

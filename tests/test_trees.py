@@ -88,10 +88,33 @@ def test_a_file_with_a_changed_byte_is_refused(tree, tmp_path):
         trees.load(tmp_path / "model.npz")
 
 
-def test_a_pickle_is_never_opened(tmp_path):
-    np.savez(tmp_path / "evil.npz", meta=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(ValueError, match="cannot be read"):
-        trees.load(tmp_path / "evil.npz")
+def test_whatever_byte_of_a_file_is_damaged_the_file_is_read_or_refused_in_one_sentence(tmp_path):
+    trees.save(tmp_path / "model.npz", {"w": np.zeros(2, np.float32)}, {})
+    whole, refused = (tmp_path / "model.npz").read_bytes(), 0
+    for place in range(len(whole)):
+        for change in (1, 255):
+            (tmp_path / "model.npz").write_bytes(whole[:place] + bytes([whole[place] ^ change]) + whole[place + 1 :])
+            try:
+                trees.load(tmp_path / "model.npz")
+            except ValueError as error:
+                assert "model.npz cannot be read: it is cut short, or is not a minillm file." in str(error)
+                refused += 1
+    assert refused > len(whole) / 2
+
+
+def test_one_array_alone_is_no_tree(tmp_path):
+    np.save(tmp_path / "train.npy", np.arange(3))
+    with pytest.raises(ValueError, match="train.npy cannot be read: .* not a minillm file"):
+        trees.load(tmp_path / "train.npy")
+
+
+@pytest.mark.parametrize("content", [{"meta": np.array([{"a": 1}], dtype=object)}, None])
+def test_a_pickle_is_never_opened_and_nobody_is_told_to(tmp_path, content):
+    path = tmp_path / "evil.npz"
+    np.savez(path, **content) if content else path.write_bytes(b"\x80\x04N.")
+    with pytest.raises(ValueError, match="cannot be read") as caught:
+        trees.load(path)
+    assert "pickle" not in str(caught.value).replace(str(path), "")
 
 
 def test_a_save_that_fails_leaves_the_old_file_alone(tree, tmp_path, monkeypatch):
