@@ -158,7 +158,7 @@ def write(options):
 
 def newest(folder="runs"):
     """The folder of the run whose checkpoint is the newest.  FileNotFoundError if there is none."""
-    found = [path for name in ("last", "previous") for path in pathlib.Path(folder).glob(f"*/{name}.npz")]
+    found = [path for name in ("last", "new", "previous") for path in pathlib.Path(folder).glob(f"*/{name}.npz")]
     if not found:
         raise FileNotFoundError(
             f"there is no trained model in {folder} yet: make one with python -m minillm train shakespeare (about "

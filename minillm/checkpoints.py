@@ -25,7 +25,7 @@ class Checkpoints:
 
     def exist(self):
         """Whether there is anything to resume."""
-        return self.last.exists() or self.previous.exists()
+        return any(path.exists() for path in (self.last, self.new, self.previous))
 
     def save(self, tree, meta):
         """Write a checkpoint; the last one becomes the previous one.  OSError if it cannot be written, nothing lost."""
@@ -44,17 +44,31 @@ class Checkpoints:
         """
         if not self.exist():
             raise ValueError(f"there is no run to resume in {self.last.parent}; leave out --resume to start one.")
-        try:
-            return *read(self.last), ""
-        except (OSError, ValueError) as error:
-            if not self.previous.exists() or isinstance(error, Newer):
+        fault = None
+        places = {
+            self.last: "",
+            self.new: "The one that was to be put there, new.npz, takes its place.",
+            self.previous: "The one before it, previous.npz, takes its place.",
+        }
+        for path, words in places.items():
+            if not path.exists():
+                fault = fault or ValueError(f"{self.last} is missing: the run was cut off while it saved.")
+                continue
+            try:
+                return *read(path), f"{fault} {words}" if fault else ""
+            except Newer:
                 raise
-            return *read(self.previous), f"{error} The one before it, {self.previous.name}, takes its place."
+            except (OSError, ValueError) as error:
+                fault = fault or error
+        raise fault
 
     def sweep(self):
-        """Delete what a run that was killed in the middle of writing has left behind."""
+        """Finish or delete what a run that was killed in the middle of writing has left behind."""
         for path in self.last.parent.glob("*.part"):
             path.unlink(missing_ok=True)
+        for path in (self.new, self.previous):
+            if path.exists() and not self.last.exists():
+                os.replace(path, self.last)
 
     def go_back(self):
         """Give up the last checkpoint for the one before, if there is one."""
@@ -89,7 +103,44 @@ def read(path):
     missing = [key for key in META if key not in meta] + [key for key in ("params", "m", "v") if key not in tree]
     if missing:
         raise ValueError(f"{path} is damaged: it has no {missing[0]}.")
+    if type(meta["step"]) is not int or meta["step"] < 0:
+        raise ValueError(f"{path} is damaged: its step must be a whole number of 0 or more, not {meta['step']!r}.")
+    if not isinstance(meta["recipe"], dict):
+        raise ValueError(f"{path} is damaged: its recipe must be keys and values, not {meta['recipe']!r}.")
     return tree, meta
+
+
+def shapes(config):
+    """What gpt.init(config, ...) makes, as {path: shape}, for a comparison that costs no memory."""
+    V, C, F = config.vocab_size, config.width, config.ffn_width
+    norm = {"g": (C,), "b": (C,)}
+    maps = {"attn": dict.fromkeys(("w_q", "w_k", "w_v", "w_o"), (C, C)), "ffn": {"w_up": (C, F), "w_down": (F, C)}}
+    if config.bias:
+        for part in maps.values():
+            part |= {name.replace("w_", "b_"): shape[1:] for name, shape in part.items()}
+    block = {"norm1": norm, "attn": maps["attn"], "norm2": norm, "ffn": maps["ffn"]}
+    tree = {"tokens": (V, C)}
+    if config.positions == "learned":
+        tree["positions"] = (config.n_ctx, C)
+    tree["blocks"] = [block] * config.n_layer
+    if config.norm == "pre":
+        tree["norm"] = norm
+    if not config.tied:
+        tree["unembed"] = (V, C)
+    return dict(trees.leaves(tree))
+
+
+def difference(params, config):
+    """The first difference between parameters and the model that config describes, in words; "" if there is none."""
+    there, wanted = {path: a.shape for path, a in trees.leaves(params)}, shapes(config)
+    for path in wanted | there:
+        if path not in there:
+            return f"its config asks for {path}, which it does not have"
+        if path not in wanted:
+            return f"it has {path}, which its config does not ask for"
+        if there[path] != wanted[path]:
+            return f"{path} has shape {there[path]}, but its config asks for {wanted[path]}"
+    return ""
 
 
 def load_model(path):
@@ -106,7 +157,15 @@ def load_model(path):
     else:
         (tree, meta), warning = read(path), ""
     try:
-        model = tree["params"], Config(**meta["config"]), tokenizer.from_dict(meta["tokenizer"])
-        return *model, meta | {"warning": warning}
-    except TypeError as error:
+        config = Config(**meta["config"])
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: its config is {meta['config']!r}.") from error
+    if words := difference(tree["params"], config):
+        raise ValueError(f"{path} is damaged: {words}.")
+    tok = tokenizer.from_dict(meta["tokenizer"])
+    if tok.vocab_size != config.vocab_size:
+        raise ValueError(
+            f"{path} is damaged: its tokenizer has {tok.vocab_size} tokens, but its config asks for "
+            f"{config.vocab_size}."
+        )
+    return tree["params"], config, tok, meta | {"warning": warning}

@@ -250,12 +250,13 @@ class Run:
 
     def give_up(self, spoilt, words):
         """Stop with the last good checkpoint kept: not the one of the step whose weights turned out to be spoilt."""
-        if checkpoints.read(self.checkpoints.last)[1]["step"] == spoilt:
+        if self.checkpoints.load()[1]["step"] == spoilt:
             self.checkpoints.go_back()
-        good = checkpoints.read(self.checkpoints.last)[1]["step"]
+        good = self.checkpoints.load()[1]["step"]
         sentence = (
-            f"{words}. The last good checkpoint, of step {good:,}, is {self.checkpoints.last}. Start anew with a "
-            f"smaller rate, such as --set rate={self.recipe.rate / 3:.1g}, a longer warmup or a smaller clip."
+            f"{words}. The last good checkpoint, of step {good:,}, is {self.checkpoints.last}. Start anew "
+            f"with --fresh and a smaller rate, such as --set rate={self.recipe.rate / 3:.1g}, a longer warmup or a "
+            "smaller clip."
         )
         self.log.note(sentence)
         raise Diverged(sentence)

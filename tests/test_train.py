@@ -4,6 +4,7 @@ import errno
 import math
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -502,7 +503,8 @@ def spoil(monkeypatch, step, value=float("nan")):
 def test_a_loss_that_is_no_number_stops_the_run(run, monkeypatch, tmp_path, value):
     spoil(monkeypatch, 7, value)
     with pytest.raises(
-        train.Diverged, match=r"step 7 went wrong: the loss is (nan|inf) .*of step 4, is .*rate=0.003"
+        train.Diverged,
+        match=r"step 7 went wrong: the loss is (nan|inf) .*of step 4, is .*anew with --fresh .*rate=0.003",
     ) as c:
         run()
     assert weights(tmp_path / "run")[1]["step"] == 4
@@ -667,6 +669,92 @@ def test_a_report_that_fails_does_not_lose_the_outcome(
     assert ("the disk is full" in out) == isinstance(error, OSError)
     assert part == "sample" or outcome.sample == whole.sample
     assert part == "ladder" or outcome.ladder == whole.ladder
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_kill_between_two_renamings_costs_nothing(run, monkeypatch, capsys, whole):
+    compare, replace = run(folder="whole"), os.replace
+
+    def killed(source, goal):
+        if pathlib.Path(source).name == "new.npz":
+            raise KeyboardInterrupt
+        replace(source, goal)
+
+    def kill():
+        patch.setattr(os, "replace", killed)
+        patch.setattr(pathlib.Path, "unlink", lambda *a, **o: None)  # a dead process tidies nothing
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_at(patch, 8, kill)
+        run()
+    folder = compare.folder.with_name("run")
+    assert not (folder / "last.npz").exists() and (folder / "new.npz").exists()
+    if not whole:
+        (folder / "new.npz").write_bytes(b"PK")
+    assert checkpoints.load_model(folder)[3]["step"] == (8 if whole else 4)
+    name = "new.npz" if whole else "previous.npz"
+    assert re.search(f"last.npz is missing: .* {name}, takes its place", checkpoints.load_model(folder)[3]["warning"])
+    run(resume=True)
+    assert f"{name}, takes its place" in capsys.readouterr().out
+    assert_same_run(compare.folder, folder)
+
+
+def test_a_run_that_goes_on_without_last_can_still_diverge(run, monkeypatch):
+    folder = run(steps=8).folder
+    (folder / "last.npz").unlink()
+    spoil(monkeypatch, 7)
+    with pytest.raises(train.Diverged, match="last good checkpoint, of step 4"):
+        run(resume=True, steps=8)
+
+
+CONFIGS = [{}, {"bias": False}, {"norm": "post"}, {"tied": False}, {"positions": "learned"}, {"ffn_width": 5}]
+
+
+@pytest.mark.parametrize("change", CONFIGS)
+def test_the_shapes_of_a_model_are_those_that_init_makes(change, rng):
+    config = Config(
+        **{"vocab_size": 7, "n_ctx": 6, "n_layer": 11, "n_head": 2, "width": 4, "positions": "none"} | change
+    )
+    made = [(path, a.shape) for path, a in trees.leaves(gpt.init(config, rng))]
+    assert list(checkpoints.shapes(config).items()) == made
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"n_layer": 2}, r"its config asks for blocks.1.norm1.g, which it does not have"),
+        ({"width": 4}, r"tokens has shape \(\d+, 8\), but its config asks for \(\d+, 4\)"),
+        ({"positions": "learned"}, r"its config asks for positions, which it does not have"),
+        ({"norm": "post"}, r"it has norm.g, which its config does not ask for"),
+        ({"tied": False}, r"its config asks for unembed, which it does not have"),
+        ({"bias": False}, r"it has blocks.0.attn.b_q, which its config does not ask for"),
+        ({"n_head": 3}, r"its config is .*'n_head': 3"),
+    ],
+)
+def test_a_model_that_is_not_the_one_its_config_describes_is_refused(run, change, says):
+    path = run().folder / "last.npz"
+    tree, meta = trees.load(path)
+    trees.save(path, tree, meta | {"config": meta["config"] | change})
+    with pytest.raises(ValueError, match=f"last.npz is damaged: {says}") as caught:
+        checkpoints.load_model(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tokenizer_of_another_model_is_refused(run):
+    path = run().folder / "last.npz"
+    tree, meta = trees.load(path)
+    trees.save(path, tree, meta | {"tokenizer": tokenizer.Bytes().to_dict()})
+    with pytest.raises(ValueError, match="its tokenizer has 256 tokens, but its config asks for"):
+        checkpoints.load_model(path)
+
+
+@pytest.mark.parametrize("change", [{"step": -1}, {"step": 2.0}, {"step": None}, {"step": True}, {"recipe": "tiny"}])
+def test_a_checkpoint_whose_step_or_recipe_is_none_is_refused(run, change):
+    path = run().folder / "last.npz"
+    tree, meta = trees.load(path)
+    trees.save(path, tree, meta | change)
+    with pytest.raises(ValueError, match=f"last.npz is damaged: its {next(iter(change))} must be"):
+        checkpoints.read(path)
 
 
 # What it reads
