@@ -25,19 +25,35 @@ def keep_memory():
 
 def arithmetic(threads, device="cpu"):
     """What decides the last bit of every sum, as a dict: two runs that agree in it give the same weights."""
+    import importlib.metadata
+
     import threadpoolctl
 
+    from . import __version__
+
+    try:
+        scipy = importlib.metadata.version("scipy")  # its erf decides the activation gelu
+    except importlib.metadata.PackageNotFoundError:
+        scipy = "none"
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     pools.sort(key=lambda pool: "numpy" not in pool["filepath"].lower())  # SciPy may bring one of its own
     blas = [str(pools[0].get(key)) for key in ("internal_api", "version", "architecture")] if pools else []
-    return {
+    found = {
+        "minillm": __version__,
         "threads": threads,
         "device": device,
         "blas": " ".join(blas) or np.__config__.CONFIG["Build Dependencies"]["blas"]["name"],
         "numpy": np.__version__,
+        "scipy": scipy,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
     }
+    if device == "gpu":
+        import cupy
+
+        name = cupy.cuda.runtime.getDeviceProperties(0)["name"]
+        found |= {"cupy": cupy.__version__, "gpu": name.decode() if isinstance(name, bytes) else name}
+    return found
 
 
 def changes(old, new):

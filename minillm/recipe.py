@@ -78,6 +78,8 @@ class Recipe:
         _check("betas", self.betas, good, "two numbers from 0 to below 1, as [0.9, 0.98]")
         _check("schedule", self.schedule, self.schedule in KINDS, f"one of {', '.join(KINDS)}")
         _check("device", self.device, self.device in ("cpu", "gpu"), "cpu or gpu")
+        good = self.name not in ("", ".", "..") and not set("/\\") & set(self.name)
+        _check("name", self.name, good, "the name of a folder in runs/, without / or \\")
         _check("prompt", self.prompt, self.prompt, "at least one character")
         good = self.threads == "all" or (isinstance(self.threads, int) and self.threads >= 1)
         _check("threads", self.threads, good, "a number of at least 1, or all")
@@ -166,7 +168,7 @@ def parse(path):
     import yaml
 
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = _yaml(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text: byte {error.start} cannot be read; save it as UTF-8.") from error
     except yaml.YAMLError as error:
@@ -213,9 +215,29 @@ def _scalar(override, text):
     import yaml
 
     try:
-        return yaml.safe_load(text)
+        return _yaml(text)
     except yaml.YAMLError as error:
         raise ValueError(f"the value in {override!r} is not valid YAML; put it in quotes.") from error
+
+
+def _yaml(text):
+    """What YAML says, and nothing that runs code; a YAMLError, too, for a key that is there twice."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node, deep=False):
+            keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+            seen = set()
+            for key in keys:
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in seen:
+                        raise yaml.constructor.ConstructorError(
+                            problem=f"the key {key.value} is there twice", problem_mark=key.start_mark
+                        )
+                    seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
+    return yaml.load(text, Loader)
 
 
 def _typed(key, value, kind):

@@ -11,13 +11,16 @@ import sys
 import textwrap
 import threading
 import time
+import types
 
 import fake_cupy
 import numpy as np
 import pytest
+import scipy
 import threadpoolctl
 from matplotlib.figure import Figure
 
+import minillm
 from minillm import batches, checkpoints, gpt, material, plots, report, runlog, tokenizer, train, trees
 from minillm.config import Config
 from minillm.optim import AdamW
@@ -398,7 +401,9 @@ def test_a_difference_in_what_decides_the_arithmetic_is_announced(run, monkeypat
 
 def test_a_checkpoint_knows_what_decided_its_arithmetic(run):
     arithmetic = weights(run().folder)[1]["arithmetic"]
-    assert set(arithmetic) == {"threads", "device", "blas", "numpy", "python", "machine"}
+    wanted = {"minillm", "threads", "device", "blas", "numpy", "scipy", "python", "machine"}
+    assert set(arithmetic) == wanted
+    assert (arithmetic["minillm"], arithmetic["scipy"]) == (minillm.__version__, scipy.__version__)
     assert (arithmetic["threads"], arithmetic["device"], arithmetic["numpy"]) == (1, "cpu", np.__version__)
 
 
@@ -900,9 +905,13 @@ def test_an_alphabet_too_large_for_six_grams_gets_a_shorter_ladder():
     assert [rung.name for rung in report.ladder(tok, ids, ids, 9000)][-1] == "5-gram"
 
 
-def test_a_run_on_a_pretend_gpu_is_the_run_on_the_cpu(run):
+def test_a_run_on_a_pretend_gpu_is_the_run_on_the_cpu(run, monkeypatch):
     here = run(folder="here")
+    runtime = types.SimpleNamespace(getDeviceProperties=lambda device: {"name": b"Pretend 1"})
+    monkeypatch.setattr(fake_cupy.cuda, "runtime", runtime, raising=False)
     with fake_cupy.installed():
         there = run(folder="there", device="gpu")
     assert_same_run(here.folder, there.folder)
-    assert weights(there.folder)[1]["arithmetic"]["device"] == "gpu"
+    arithmetic = weights(there.folder)[1]["arithmetic"]
+    assert (arithmetic["device"], arithmetic["gpu"]) == ("gpu", "Pretend 1")
+    assert arithmetic["cupy"] == fake_cupy.__version__
