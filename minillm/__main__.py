@@ -12,7 +12,7 @@ import warnings
 
 EXAMPLES = """\
   python -m minillm doctor                        is everything there? what to do about what is not
-  python -m minillm train shakespeare             about three minutes on two cores
+  python -m minillm train shakespeare             about three minutes
   python -m minillm train my.yaml --set steps=500 model.width=64
   python -m minillm train shakespeare --resume    go on after a stop
   python -m minillm write --prompt "ROMEO." --temperature 0.8 --top-p 0.9

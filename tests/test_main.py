@@ -297,7 +297,9 @@ def test_ctrl_c_while_it_writes_is_quiet(run, monkeypatch, capsys):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to the whole console")
 def test_a_real_ctrl_c_ends_with_130_and_no_traceback(run):
-    process = command("write", "--length", 10**8)
+    # who starts the tests in the background has them ignore Ctrl-C, and their children with them: not this one
+    listen = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = command("write", "--length", 10**8, preexec_fn=listen)
     process.stdout.read(50)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
