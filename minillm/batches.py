@@ -1,15 +1,16 @@
 """Batches: windows cut from one long array of token ids that stays on disk."""
 
-import os
 import pathlib
 
 import numpy as np
+
+from . import atomic
 
 
 def write_tokens(ids, path):
     """Write token ids (N,) to a .npy file, as uint16 if they fit and as uint32 if not; returns its path.
 
-    The file is complete or absent: it is written beside its place and moved there.  ValueError if the ids are not
+    The file is complete or absent: see atomic.py.  ValueError if the ids are not
     integers from 0 to 2**32 - 1 in one dimension.
     """
     ids, path = np.asarray(ids), pathlib.Path(path)
@@ -18,15 +19,8 @@ def write_tokens(ids, path):
     low, high = (int(ids.min()), int(ids.max())) if ids.size else (0, 0)
     if low < 0 or high >= 2**32:
         raise ValueError(f"token ids run from 0 to {2**32 - 1}, but these run from {low} to {high}.")
-    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(aside, "wb") as f:
-            np.save(f, ids.astype(np.uint16 if high < 2**16 else np.uint32, copy=False))
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with atomic.writing(path) as f:
+        np.save(f, ids.astype(np.uint16 if high < 2**16 else np.uint32, copy=False))
     return path
 
 

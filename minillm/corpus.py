@@ -1,15 +1,15 @@
 """Text to learn from: what is always on the machine, what is downloaded once, your own files."""
 
+import contextlib
 import difflib
 import hashlib
 import json
-import os
 import pathlib
 import re
 import warnings
 from dataclasses import dataclass, field
 
-from . import download, shakespeare
+from . import atomic, download, shakespeare
 
 TINY_URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 TINY_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
@@ -171,12 +171,8 @@ def _shakespeare():
 
 def _keep(path, text):
     """Write a file whole or not at all; a cache that cannot be written costs time, not the text."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        aside.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(aside, path)
-    except OSError:
-        aside.unlink(missing_ok=True)
+    with contextlib.suppress(OSError), atomic.writing(path, "w") as f:
+        f.write(text)
 
 
 def _pydocs(fraction):

@@ -5,12 +5,11 @@ import itertools
 import json
 import numbers
 import operator
-import os
 import pathlib
 
 import numpy as np
 
-from . import bpe
+from . import atomic, bpe
 
 FORMAT, VERSION = "minillm tokenizer", 1
 
@@ -267,17 +266,9 @@ def from_dict(stored):
 
 
 def save(tokenizer, path):
-    """Write a tokenizer as JSON.  The file is complete or absent: it is written beside its place and then moved."""
-    path = pathlib.Path(path)
-    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(aside, "w", encoding="utf-8", newline="\n") as f:
-            json.dump(tokenizer.to_dict(), f)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    """Write a tokenizer as JSON.  The file is complete or absent: see atomic.py."""
+    with atomic.writing(path, "w") as f:
+        json.dump(tokenizer.to_dict(), f)
 
 
 def load(path):

@@ -2,12 +2,11 @@
 
 import errno
 import json
-import os
-import pathlib
 import zipfile
 
 import numpy as np
 
+from . import atomic
 from .backend import array_module
 
 # What zipfile and NumPy raise for a file that is no .npz, or a damaged one; RuntimeError where it seems to be encrypted
@@ -93,19 +92,11 @@ def _like(tree, by_path, path=""):
 def save(path, tree, meta):
     """Write a tree and its description to one .npz file: arrays by path, and `meta` as JSON.  No pickle.
 
-    The file is complete or absent: it is written beside its place and moved there when it is safely on disk.
+    The file is complete or absent: see atomic.py.
     """
-    path = pathlib.Path(path)
-    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
     note = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    try:
-        with open(aside, "wb") as f:
-            np.savez(f, meta=note, **{f"tree/{name}": a for name, a in leaves(tree)})
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with atomic.writing(path) as f:
+        np.savez(f, meta=note, **{f"tree/{name}": a for name, a in leaves(tree)})
 
 
 def load(path):

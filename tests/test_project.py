@@ -19,8 +19,8 @@ LIBRARY = sorted((ROOT / "minillm").rglob("*.py"))
 # A new file of the library gets its place here.
 ORDER = [
     ["__init__"],
-    ["specs", "bpe", "config", "door", "shakespeare", "download", "runlog", "ngram", "batches", "machine", "plots"],
-    ["backend", "tokenizer", "corpus", "counts"],
+    ["specs", "bpe", "config", "door", "shakespeare", "download", "runlog", "ngram", "machine", "plots", "atomic"],
+    ["backend", "batches", "tokenizer", "corpus", "counts"],
     ["trees", "layers", "cache", "material"],
     ["gpt", "optim", "check", "checkpoints"],
     ["sample", "recipe"],

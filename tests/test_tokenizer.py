@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import pickle
 
 import numpy as np
@@ -160,7 +161,7 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path, monkeypatch):
     tokenizer.save(Bytes(), tmp_path / "tok.json")
     for step in ("fsync", "replace"):  # nothing may touch the old file before the new one is safely on disk
         with monkeypatch.context() as patch, pytest.raises(OSError, match="no space left"):
-            patch.setattr(tokenizer.os, step, full)
+            patch.setattr(os, step, full)
             tokenizer.save(TRAINED, tmp_path / "tok.json")
         assert isinstance(tokenizer.load(tmp_path / "tok.json"), Bytes)
         assert [p.name for p in tmp_path.iterdir()] == ["tok.json"]
