@@ -15,7 +15,7 @@ def keep_memory():
     """Ask the C library to keep freed memory for the next array instead of giving it back (Linux with glibc only).
 
     A step makes and frees the same arrays again and again; handing them back costs thousands of page faults a step.
-    Measured with configs/shakespeare.yaml on one core: 28 ms of processor time a step before, 19 ms after.
+    Measured with configs/shakespeare.yaml on one core: 30 ms of processor time a step before, 21 ms after.
     """
     if platform.system() == "Linux" and platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)

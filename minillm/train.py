@@ -328,7 +328,7 @@ class Run:
 
 def number(x):
     """A 0-d value as a float, fetched from the GPU if it is there."""
-    return float(to_cpu(array_module(x).asarray(x)))
+    return float(to_cpu(x))
 
 
 def progress_bar(done, steps, shown):
