@@ -1,5 +1,6 @@
-"""NumPy or CuPy: which of them an array belongs to, and the way between them."""
+"""NumPy or CuPy: which of them an array belongs to, and the way between them; the definition or its fast version."""
 
+import contextlib
 import functools
 import time
 
@@ -44,6 +45,56 @@ def to_cpu(tree):
     from .trees import map_leaves
 
     return map_leaves(lambda a: np.asarray(a) if array_module(a) is np else array_module(a).asnumpy(a), tree)
+
+
+_plain = 0  # how many plain() are open
+
+
+def fused(definition):
+    """Mark a function that has a fast version of the same name and signature in kernels/cpu.py or kernels/gpu.py.
+
+    What is written here stays the definition: it is what one reads, and what the fast version is tested against.
+    The fast version runs for float32 arrays; it may decline a call, and the definition answers.
+    """
+
+    @functools.wraps(definition)
+    def either(*arrays, **options):
+        fast = None if _plain else getattr(kernels_for(arrays[0]), definition.__name__, None)
+        answer = fast(*arrays, **options) if fast else None
+        return definition(*arrays, **options) if answer is None else answer
+
+    return either
+
+
+def kernels_for(x):
+    """The module of fast versions for arrays like x; None if there is none."""
+    if x.dtype != np.float32:
+        return None
+    if isinstance(x, np.ndarray):
+        from .kernels import cpu
+
+        return cpu
+    if not gpu_available():  # a pretend GPU, in the tests
+        return None
+    from .kernels import gpu
+
+    return gpu
+
+
+@contextlib.contextmanager
+def plain():
+    """Run the definitions alone, without the fast versions in kernels/:  with plain(): ..."""
+    global _plain
+    _plain += 1
+    try:
+        yield
+    finally:
+        _plain -= 1
+
+
+def is_plain():
+    """Whether plain() is open."""
+    return _plain > 0
 
 
 class Stopwatch:

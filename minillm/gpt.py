@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from . import door, layers
-from .backend import array_module
+from .backend import array_module, fused
 from .cache import Cache
 from .config import Config
 
@@ -114,6 +114,7 @@ def self_attention(x, p, *, config, positions=None, key_padding_mask=None, cache
     return y, backward
 
 
+@fused
 def ffn(x, p, *, config):
     """Each position thinks for itself: up to a wider layer, a bend, and down again.
 

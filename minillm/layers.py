@@ -12,11 +12,12 @@ changes `dy`, and may be thrown away unused (`y, _ = layer(...)`) when we only p
     T  positions in a sequence     F  hidden width of the feed-forward network
     S  positions attended to       H  heads;  K  channels per head;  V  vocabulary size
 
-specs.py says what each of them means, one number at a time.
+specs.py says what each of them means, one number at a time.  Where training spends its time, @fused lets a
+faster version of the same name take over for float32 arrays (kernels/); what is written here is the definition.
 """
 import math
 
-from .backend import array_module
+from .backend import array_module, fused
 
 
 def linear(x, w, b=None):
@@ -64,6 +65,7 @@ def embedding(table, *, ids):
     return table[ids], backward
 
 
+@fused
 def layer_norm(x, g, b, *, eps=1e-5):
     """Each position is brought to mean 0 and variance 1 over its channels, then stretched and shifted.
 
@@ -234,6 +236,7 @@ def rotary(x, *, positions, base=10_000):
     return turn(x, sin), backward
 
 
+@fused
 def attention(q, k, v, *, causal=False, mask=None, key_padding_mask=None, dropout=0.0, rng=None):
     """Each query averages the values it may see, weighted by how well their keys match.
 
@@ -299,6 +302,7 @@ def drop(x, rate, rng):
     return dropout(x, rate=rate, rng=rng)
 
 
+@fused
 def cross_entropy(logits, *, targets, ignore=None, label_smoothing=0.0):
     """How surprised we are, on average, by what came next, in nats per token.
 

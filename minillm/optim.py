@@ -3,12 +3,13 @@
 import math
 
 from . import trees
-from .backend import array_module
+from .backend import array_module, fused
 
 BLOCK = 16_384  # numbers per block: five arrays of this size fit a core's cache together
 KINDS = ("cosine", "linear", "constant")
 
 
+@fused
 def adamw(w, dw, m, v, *, step, rate, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
     """One step of Adam with decoupled weight decay, in place on w, m and v; dw is left alone.
 

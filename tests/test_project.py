@@ -20,6 +20,7 @@ LIBRARY = sorted((ROOT / "minillm").rglob("*.py"))
 ORDER = [
     ["__init__"],
     ["specs", "bpe", "config", "door", "shakespeare", "download", "runlog", "ngram", "machine", "plots", "atomic"],
+    ["kernels", "kernels.cpu", "kernels.gpu"],
     ["backend", "batches", "tokenizer", "corpus", "counts"],
     ["trees", "layers", "cache", "material"],
     ["gpt", "optim", "check", "checkpoints"],
