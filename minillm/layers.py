@@ -202,6 +202,7 @@ def softmax(x, *, axis=-1):
     return y, backward
 
 
+@fused
 def rotary(x, *, positions, base=10_000):
     """Each pair of channels turns like the hand of a clock: the later the position, the further.
 

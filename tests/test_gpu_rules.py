@@ -20,7 +20,7 @@ from minillm.config import Config
 
 @pytest.fixture
 def device():
-    with fake_cupy.installed() as cupy:
+    with fake_cupy.installed() as cupy, backend.plain():  # the pretend GPU and the CPU both run the definitions
         yield cupy
 
 
