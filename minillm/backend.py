@@ -6,6 +6,8 @@ import time
 
 import numpy as np
 
+from .kernels import cpu
+
 
 def array_module(x):
     """The module whose functions accept x: cupy if x lives on the GPU, numpy otherwise."""
@@ -71,8 +73,6 @@ def kernels_for(x):
     if x.dtype != np.float32:
         return None
     if isinstance(x, np.ndarray):
-        from .kernels import cpu
-
         return cpu
     if not gpu_available():  # a pretend GPU, in the tests
         return None

@@ -168,6 +168,7 @@ def residual(layer, x, norm, p, *, config, rng=None, **options):
     return y, backward
 
 
+@fused
 def block(x, p, *, config, positions=None, key_padding_mask=None, cache=None, rng=None):
     """One layer of a transformer: gather from other positions, then think at each.
 

@@ -20,7 +20,8 @@ LIBRARY = sorted((ROOT / "minillm").rglob("*.py"))
 ORDER = [
     ["__init__"],
     ["specs", "bpe", "config", "door", "shakespeare", "download", "runlog", "ngram", "machine", "plots", "atomic"],
-    ["kernels", "kernels.cpu", "kernels.gpu"],
+    ["kernels", "kernels.one_token", "kernels.gpu"],
+    ["kernels.cpu"],
     ["backend", "batches", "tokenizer", "corpus", "counts"],
     ["trees", "layers", "cache", "material"],
     ["gpt", "optim", "check", "checkpoints"],
@@ -184,12 +185,16 @@ def test_every_file_of_the_library_has_its_place_in_the_order_of_imports():
 def imports_of_ours(path):
     """The files of the library that this one imports, at the top or inside a function."""
     found = set()
+    home = ["minillm", *path.relative_to(ROOT / "minillm").parts[:-1]]  # what one dot stands for
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
-            module = "minillm" if node.level and not node.module else node.module or ""
-            module = f"minillm.{node.module}" if node.level and node.module else module
-            if module == "minillm":
-                found |= {alias.name for alias in node.names if (ROOT / "minillm" / f"{alias.name}.py").exists()}
+            base = home[: len(home) + 1 - node.level] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            folder = ROOT.joinpath(*module.split("."))
+            if module.startswith("minillm") and folder.is_dir():
+                inner = module.removeprefix("minillm").removeprefix(".")
+                names = [alias.name for alias in node.names if (folder / f"{alias.name}.py").exists()]
+                found |= {f"{inner}.{name}" if inner else name for name in names}
             elif module.startswith("minillm."):
                 found.add(module.removeprefix("minillm."))
         elif isinstance(node, ast.Import):

@@ -9,6 +9,8 @@ import math
 
 import numpy as np
 
+from .one_token import block as block
+
 BLOCK = 65_536  # numbers of a block: a few such arrays fit a core's cache together
 QUERIES = 64  # queries of a block of attention
 TINY, HUGE = 1e-30, 1e30  # between them, a sum of exponentials has lost nothing
