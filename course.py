@@ -5,11 +5,12 @@ python course.py test         run everything that must pass             (what fo
     --parity                  also compare with PyTorch, and install it into .venv where it is missing
     --lax                     run the notebooks without comparing what they print
 python course.py notebooks    execute the notebooks in place: all, or those that are named
+python course.py bench        measure the speed beside PyTorch and others, and install them into .venv where missing
 python course.py setup        only set up
 python course.py missing      what the project needs and this Python lacks   (names of extras may follow)
 python course.py oldest       the oldest versions that the project admits, as constraints for pip
 
-Each of the first four sets up first: an environment that is active, or the Python that runs this file, is used
+Each of the first five sets up first: an environment that is active, or the Python that runs this file, is used
 if it has all that pyproject.toml asks for; otherwise .venv is made, mended or brought up to date.
 """
 
@@ -29,7 +30,7 @@ ROOT = Path(__file__).resolve().parent
 PYPROJECT = ROOT / "pyproject.toml"
 VENV = ROOT / ".venv"
 STAMP = VENV / "minillm.json"  # what was installed, written last; while work is under way it says "unfinished"
-TORCH = "torch==2.13.0"  # for the parity tests; installed before all else, so that nothing else picks a bigger build
+TORCH = "torch==2.13.0"  # installed before all else, so that nothing else picks a bigger build
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 COMPARE = {
     ">=": operator.ge,
@@ -214,7 +215,7 @@ def make_venv(extras):
             say(f"Making .venv with Python {platform.python_version()} ({why}).")
             create_venv()
         say(f"Installing the course and what it needs into .venv ({', '.join(wanted)}): minutes the first time.")
-        if "parity" in wanted and not has_torch(python_of(VENV)):
+        if {"parity", "bench"} & set(wanted) and not has_torch(python_of(VENV)):
             pip_install(TORCH)
         pip_install("--editable", f"{ROOT}[{','.join(wanted)}]")
     except SystemExit:
@@ -370,6 +371,14 @@ def notebooks(arguments):
     return subprocess.run(command, env=surroundings(python, one_thread=True)).returncode
 
 
+def bench(arguments):
+    """Time ours beside its peers; the table is printed, and kept in tests/bench/results."""
+    python = environment(["bench"])
+    fetch_text(python)
+    command = [str(python), str(ROOT / "tests" / "bench"), *arguments]
+    return subprocess.run(command, cwd=ROOT, env=surroundings(python, one_thread=False)).returncode
+
+
 def setup(arguments):
     """Make the environment and fetch the text."""
     fetch_text(environment(["test"]))
@@ -390,6 +399,7 @@ def main(words):
         "lab": lab,
         "test": test,
         "notebooks": notebooks,
+        "bench": bench,
         "setup": setup,
         "missing": lambda extras: show(missing(extras)),
         "oldest": lambda extras: show(oldest()) and 0,

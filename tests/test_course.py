@@ -17,7 +17,7 @@ from packaging.version import Version
 
 import course
 
-EVERYTHING = ["cuda12", "cuda13", "test", "parity", "class"]
+EVERYTHING = ["cuda12", "cuda13", "test", "parity", "bench", "class"]
 
 
 # Requirements
@@ -94,7 +94,7 @@ def test_a_package_that_was_half_removed_is_missing(monkeypatch):
 
 
 def test_an_unknown_extra_is_a_sentence_with_the_known_ones():
-    with pytest.raises(SystemExit, match='no extra "tset".*cuda12, cuda13, test, parity, class'):
+    with pytest.raises(SystemExit, match='no extra "tset".*cuda12, cuda13, test, parity, bench, class'):
         course.requirements(["tset"])
 
 
@@ -203,6 +203,11 @@ def test_the_tests_of_the_course_are_installed_whatever_is_asked(tools):
 def test_pytorch_is_installed_before_anything_else(tools):
     course.make_venv(["test", "parity"])
     assert tools == ["create", "torch==2.13.0", project("parity,test")]
+
+
+def test_the_benchmark_gets_its_pytorch_first_too(tools):
+    course.make_venv(["bench"])
+    assert tools == ["create", "torch==2.13.0", project("bench,test")]
 
 
 def test_a_pytorch_that_is_there_is_used(tools, monkeypatch):
@@ -460,7 +465,7 @@ def test_a_wrong_word_gets_the_list_of_right_ones(capsys):
     assert course.main(["tset"]) == 2
     printed = capsys.readouterr()
     assert "python course.py lab" in printed.out
-    assert 'There is no "tset". There are: lab, test, notebooks, setup' in printed.err
+    assert 'There is no "tset". There are: lab, test, notebooks, bench, setup' in printed.err
     assert course.main([]) == 2
     assert course.main(["--help"]) == 0
 
