@@ -148,7 +148,9 @@ def version(package):
 
 def cores():
     """How many cores there are, and whether the matrix products use as many threads."""
-    total, ours = os.cpu_count() or 1, usable_cores()
+    from . import machine
+
+    total, ours = os.cpu_count() or 1, machine.usable_cores()
     found = f"{ours:g} for this process" + (f" of {total}" if ours != total else "")
     threads = blas()[2]
     if not threads:
@@ -158,15 +160,6 @@ def cores():
         advice = "more threads than cores wait for each other: set OPENBLAS_NUM_THREADS (or MKL_NUM_THREADS) to"
         return "warn", found, f"{advice} {max(1, int(ours))}. Training does so by itself."
     return "ok", found
-
-
-def usable_cores():
-    """How many cores this process may use, which in a container can be fewer than there are, and not a whole number."""
-    ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = pathlib.Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        ours = min(ours, int(quota) / int(period))
-    return ours
 
 
 def speed(n=512, seconds=0.15):

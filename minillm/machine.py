@@ -4,11 +4,10 @@ import contextlib
 import ctypes
 import errno
 import os
+import pathlib
 import platform
 import signal
 import sys
-
-import numpy as np
 
 
 def keep_memory():
@@ -23,10 +22,25 @@ def keep_memory():
         libc.mallopt(-1, 2**30)  # M_TRIM_THRESHOLD: and the heap shrinks only when 1 GiB of it is free
 
 
-def arithmetic(threads, device="cpu"):
+def usable_cores():
+    """How many cores this process may use, which in a container can be fewer than there are, and not a whole number."""
+    ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = pathlib.Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        ours = min(ours, int(quota) / int(period))
+    return ours
+
+
+def cores():
+    """The same as a whole number of at least 1: how many processes or threads have a core of their own."""
+    return max(1, int(usable_cores()))
+
+
+def arithmetic(threads, device="cpu", workers=1):
     """What decides the last bit of every sum, as a dict: two runs that agree in it give the same weights."""
     import importlib.metadata
 
+    import numpy as np
     import threadpoolctl
 
     from . import __version__
@@ -41,6 +55,7 @@ def arithmetic(threads, device="cpu"):
     found = {
         "minillm": __version__,
         "threads": threads,
+        "workers": workers,
         "device": device,
         "blas": " ".join(blas) or np.__config__.CONFIG["Build Dependencies"]["blas"]["name"],
         "numpy": np.__version__,
@@ -58,6 +73,7 @@ def arithmetic(threads, device="cpu"):
 
 def changes(old, new):
     """A sentence about what differs between two arithmetic()s, "" if nothing does."""
+    old = {"workers": 1} | old  # a checkpoint from before there were several
     parts = [f"{key} was {old.get(key)} and is {new.get(key)}" for key in new if old.get(key) != new.get(key)]
     if not parts:
         return ""

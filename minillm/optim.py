@@ -99,6 +99,26 @@ def is_matrix(path, a):
     return a.ndim >= 2
 
 
+def accumulate(totals, grads, weight=1.0, *, empty=False):
+    """Add weight * grads to totals, two trees with the same keys, in place; if empty, what totals held is forgotten.
+
+    ValueError if a gradient is missing or has another shape.
+    """
+    given = dict(trees.leaves(grads))
+    for path, total in trees.leaves(totals):
+        if path not in given:
+            raise ValueError(f"the gradient of {path} is missing.")
+        a = given[path]
+        if a.shape != total.shape:
+            raise ValueError(f"the gradient of {path} has shape {a.shape}, but the parameter has {total.shape}.")
+        if not empty:
+            total += a if weight == 1 else weight * a
+        elif weight == 1:
+            total[...] = a
+        else:
+            array_module(a).multiply(a, weight, out=total)
+
+
 class AdamW:
     """AdamW over a whole tree of parameters, kept as one vector: every update is one call, on any device.
 
@@ -124,20 +144,23 @@ class AdamW:
 
     def add(self, grads, weight=1.0):
         """Add weight * grads, a tree with the keys of params, to the gradient of the coming step."""
-        given = dict(trees.leaves(grads))
-        for path, total in trees.leaves(self.grads):
-            if path not in given:
-                raise ValueError(f"the gradient of {path} is missing.")
-            a = given[path]
-            if a.shape != total.shape:
-                raise ValueError(f"the gradient of {path} has shape {a.shape}, but the parameter has {total.shape}.")
-            if not self.empty:
-                total += a if weight == 1 else weight * a
-            elif weight == 1:
-                total[...] = a
-            else:
-                array_module(a).multiply(a, weight, out=total)
+        accumulate(self.grads, grads, weight, empty=self.empty)
         self.empty = False
+
+    def forget(self):
+        """Take back what has been added since the last step."""
+        self.empty = True
+
+    def move(self, vector):
+        """Keep the parameters in this memory (N,) from now on, for example where other processes see them.
+
+        `params` is a new tree of views; the old one keeps the values of this moment.
+        """
+        self.w, self.params = trees.flatten(self.params, first=is_matrix, vector=vector)
+
+    def layout(self):
+        """How the vectors are cut: (path, shape) of each parameter, in their order."""
+        return [(path, a.shape) for path, a in trees.in_order(self.params, is_matrix)]
 
     def step(self, rate):
         """Clip, update every parameter at this learning rate, and forget the gradient; returns its norm."""

@@ -3,10 +3,10 @@
 import dataclasses
 import difflib
 import math
-import os
 import pathlib
 from dataclasses import dataclass, field
 
+from . import machine
 from .config import Config
 from .optim import KINDS
 from .optim import schedule as rate_of
@@ -44,7 +44,8 @@ class Recipe:
     evaluate_tokens: int | None = 50_000  # of the validation text, while training; null for all of it, as at the end
     log_every: int = 10
     checkpoint_every: int = 500
-    threads: int | str = 1  # or "all", worth trying for a wide model
+    threads: int | str = 1  # of each process, inside a matrix product; or "all", worth trying for a wide model
+    workers: int | str = 1  # processes that share each batch; "auto" tries and keeps what is fastest, see workers.py
     device: str = "cpu"  # "cpu" or "gpu"
     prompt: str = "\n"  # what the sample at the end begins with
 
@@ -83,6 +84,12 @@ class Recipe:
         _check("prompt", self.prompt, self.prompt, "at least one character")
         good = self.threads == "all" or (isinstance(self.threads, int) and self.threads >= 1)
         _check("threads", self.threads, good, "a number of at least 1, or all")
+        good = self.workers == "auto" or (isinstance(self.workers, int) and self.workers >= 1)
+        _check("workers", self.workers, good, "a number of at least 1, or auto")
+        good = self.workers == 1 or self.device == "cpu"
+        _check("workers", self.workers, good, "1 on a GPU, which shares the work by itself")
+        good = self.workers == 1 or self.threads != "all"
+        _check("threads", self.threads, good, "a number where workers is not 1, or more threads than cores wait")
         kind, _, size = self.tokenizer.partition(":")
         good = self.tokenizer in ("characters", "bytes") or (kind == "bpe" and size.isdecimal() and int(size) >= 256)
         _check("tokenizer", self.tokenizer, good, "characters, bytes, or bpe:N with a vocabulary of N >= 256 tokens")
@@ -119,7 +126,35 @@ class Recipe:
         """How many threads the run uses: what it asks for, or as many as there are cores for this process."""
         if self.threads != "all":
             return self.threads
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return machine.cores()
+
+
+# What a resumed run may change and still be the same run.  A change of threads, workers or device is announced, since
+# it changes the last bits, and with dropout another number of workers draws other masks.
+FREE = {"name", "evaluate_every", "evaluate_tokens", "log_every", "checkpoint_every", "prompt"}
+FREE |= {"threads", "workers", "device"}
+
+
+def continued(before, after, folder):
+    """A sentence, "" if there is nothing to say, about a run in a folder that goes on by another recipe than before's.
+
+    steps may grow: from there on the learning rate follows the schedule of the longer run.  ValueError, with both
+    values, if anything else that is not FREE differs.
+    """
+    changed = differences(before.to_dict(), after.to_dict())
+    changed = {key: change for key, change in changed.items() if key not in FREE}
+    longer = after.steps > before.steps
+    if longer:
+        changed.pop("steps")
+    if changed:
+        words = ", ".join(f"{key} was {old!r} and is {new!r}" for key, (old, new) in changed.items())
+        raise ValueError(
+            f"the run in {folder} was made by another recipe: {words}. Take that back, or start anew in another "
+            "--folder; of what decides a run, only steps may change, and only grow."
+        )
+    if longer:
+        return f"The run now ends at step {after.steps:,}, not {before.steps:,}; the rate follows from here on."
+    return ""
 
 
 def load(name, overrides=()):

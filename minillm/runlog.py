@@ -75,6 +75,23 @@ class LogFile:
         if self.length() > length:
             os.truncate(self.path, length)
 
+    def mend(self, length, recipe):
+        """Cut the log back to its first `length` bytes; start a new one, with the recipe, if it is gone or damaged.
+
+        Returns what was wrong with the old one, as the end of a sentence that begins with "The log", or "".
+        """
+        fault = "is shorter than the checkpoint remembers"
+        if self.length() >= length:
+            self.cut(length)
+            try:
+                read(self.path)
+                return ""
+            except ValueError as error:
+                fault = f"cannot be read ({str(error).rstrip('.')})"
+        aside = self.put_aside()
+        self.start(recipe)
+        return f"{fault}; it is {aside.name} now" if aside else "is missing"
+
     def put_aside(self):
         """Rename the file to log.damaged.txt (-2, -3, ...); returns the new path, None if there is no file."""
         if not self.path.exists():

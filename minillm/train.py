@@ -8,14 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import batches, checkpoints, gpt, machine, material, ngram, report, runlog, tokenizer
+from . import batches, checkpoints, gpt, machine, material, ngram, report, runlog, tokenizer, workers
 from . import recipe as recipes
-from .backend import array_module, to_cpu, to_gpu
+from .backend import array_module, is_plain, to_cpu, to_gpu
 from .optim import AdamW
 
-# What a resumed run may change and still be the same run.  steps may grow, too: from there on the learning rate follows
-# the schedule of the longer run.  A change of threads or device is announced, since it changes the last bits.
-FREE = {"name", "evaluate_every", "evaluate_tokens", "log_every", "checkpoint_every", "threads", "device", "prompt"}
 CONTINUE = "To continue, give the same command with --resume."
 
 
@@ -41,8 +38,9 @@ def train(recipe, *, folder=None, resume=False, fresh=False, progress=True):
 
     The folder gets log.txt, loss.png, the token ids of both texts, and the checkpoints last.npz and previous.npz.
     resume goes on from the last checkpoint, bit for bit if nothing that decides the arithmetic has changed; fresh
-    starts anew where a run is already.  Ctrl-C saves and stops.  A folder is for one process at a time.
-    ValueError or OSError, in one sentence, for what cannot be; Diverged (a ValueError) if the loss becomes NaN.
+    starts anew where a run is already.  Ctrl-C saves and stops.  A folder is for one run at a time.
+    ValueError or OSError, in one sentence, for what cannot be; Diverged (a ValueError) if the loss becomes NaN;
+    ChildProcessError (an OSError) if one of several workers dies.  Inside plain() and using() there is one worker.
     """
     import threadpoolctl
 
@@ -52,8 +50,8 @@ def train(recipe, *, folder=None, resume=False, fresh=False, progress=True):
         run = Run(recipe, folder, resume=resume, fresh=fresh)
         # A loss that becomes NaN is our own business: NumPy need not warn.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            with machine.patience() as interrupted:
-                finished = run.loop(interrupted, progress)
+            with run.crew() as crew, machine.patience() as interrupted:
+                finished = run.loop(crew, interrupted, progress)
             if finished:
                 return run.finish()
     say(f"Stopped and saved at step {run.step:,} of {recipe.steps:,}. {CONTINUE}")
@@ -63,8 +61,8 @@ def train(recipe, *, folder=None, resume=False, fresh=False, progress=True):
 def learn(optimizer, ids, targets, *, config, recipe, step):
     """Add up the gradient of one batch in the optimizer; returns the mean loss, 0-d, on the optimizer's device.
 
-    ids and targets (B, T), cut into `accumulate` parts that go through the model one after the other.  (Several
-    processes would share the parts here: each knows its own from the step alone.)
+    ids and targets (B, T), cut into `accumulate` parts that go through the model one after the other.  Several
+    processes do the same in workers.py, each with some of the sequences.
     """
     xp, parts, total = array_module(optimizer.w), recipe.accumulate, 0.0
     for part in range(parts):
@@ -113,7 +111,8 @@ class Run:
             decay=recipe.decay,
             clip=recipe.clip,
         )
-        self.arithmetic = machine.arithmetic(recipe.n_threads(), recipe.device)
+        self.workers, sentence = self.hire(meta)
+        self.arithmetic = machine.arithmetic(recipe.n_threads(), recipe.device, self.workers)
         self.losses = meta.get("losses", [])  # of the steps since the log's last line
         self.pending = []  # (step, loss, norm): they may still be on their way from a GPU
         self.first = meta.get("step", 0)  # where this part of the run begins
@@ -121,13 +120,17 @@ class Run:
         if resume:
             self.optimizer.restore(stored, meta["step"])
             with machine.writing(folder, "Put that right first."):
-                self.mend_log(meta["log_length"])
+                fault = self.log.mend(meta["log_length"], recipe.to_dict())
+                if fault:
+                    self.tell(f"The log {fault}. A new one begins after step {self.step:,}; nothing else is lost.")
             say(f"Resumed at step {self.step:,} of {recipe.steps:,}.")
+            say(sentence)
             say(machine.changes(meta["arithmetic"], self.arithmetic))
         else:
             with machine.writing(folder, "Choose another --folder."):
                 self.log.start(recipe.to_dict())
                 self.introduce()
+                self.tell(sentence)
                 self.save()
                 self.checkpoints.forget_previous()
 
@@ -147,34 +150,25 @@ class Run:
             return None, {}
         stored, meta, warning = self.checkpoints.load()
         say(warning)
-        before = recipes.make(meta["recipe"])
-        changed = recipes.differences(before.to_dict(), self.recipe.to_dict())
-        changed = {key: change for key, change in changed.items() if key not in FREE}
-        if self.recipe.steps > before.steps:
-            changed.pop("steps")
-            say(f"The run now ends at step {self.recipe.steps:,}, not {before.steps:,}; the rate follows from here on.")
-        if changed:
-            words = ", ".join(f"{key} was {old!r} and is {new!r}" for key, (old, new) in changed.items())
-            raise ValueError(
-                f"the run in {self.folder} was made by another recipe: {words}. Take that back, or start anew in "
-                "another --folder; of what decides a run, only steps may change, and only grow."
-            )
+        say(recipes.continued(recipes.make(meta["recipe"]), self.recipe, self.folder))
         return stored, meta
 
-    def mend_log(self, length):
-        """Cut the log back to what it was at the checkpoint; a new one begins if it is gone or damaged."""
-        fault = f"is shorter than the checkpoint of step {self.step:,} remembers"
-        if self.log.length() >= length:
-            self.log.cut(length)
-            try:
-                runlog.read(self.log.path)
-                return
-            except ValueError as error:
-                fault = f"cannot be read ({str(error).rstrip('.')})"
-        aside = self.log.put_aside()
-        words = f"{fault}; it is {aside.name} now" if aside else "is missing"
-        self.log.start(self.recipe.to_dict())
-        self.tell(f"The log {words}. A new one begins after step {self.step:,}; nothing else is lost.")
+    def hire(self, meta):
+        """How many workers there will be, and a sentence about it, "" if it is what the recipe says."""
+        wanted = self.recipe.workers
+        if wanted != 1 and is_plain():
+            return 1, f"workers: {wanted} is 1 inside plain() and using(), so that what runs is what stands there."
+        if wanted == "auto" and meta:
+            return meta["arithmetic"].get("workers", 1), ""  # as it was found when the run began
+        if wanted == "auto":
+            return workers.choose(self.optimizer, *self.batches.batch(0), self.config, self.recipe)
+        return wanted, ""
+
+    def crew(self):
+        """The processes that learn from each batch together; None, in a `with` too, if we are alone."""
+        if self.workers == 1:
+            return contextlib.nullcontext()
+        return workers.Workers(self.workers, self.optimizer, self.config, self.recipe)
 
     def introduce(self):
         """Say what is about to happen."""
@@ -187,7 +181,7 @@ class Run:
         machine_words = ", ".join(f"{key} {value}" for key, value in self.arithmetic.items())
         self.tell(f"{recipe.steps:,} steps of {recipe.tokens_per_step():,} tokens in {self.folder}; {machine_words}.")
 
-    def loop(self, interrupted, progress=True):
+    def loop(self, crew, interrupted, progress=True):
         """Steps until the last one, or until interrupted() is true; returns whether the last one was taken."""
         recipe, saved = self.recipe, self.step
         with progress_bar(self.step, recipe.steps, progress) as bar:
@@ -195,7 +189,10 @@ class Run:
                 while self.step < recipe.steps:
                     step = self.step + 1
                     ids, targets = self.batches.batch(self.step)
-                    value = learn(self.optimizer, ids, targets, config=self.config, recipe=recipe, step=step)
+                    if crew:
+                        value = crew.learn(ids, targets, step)
+                    else:
+                        value = learn(self.optimizer, ids, targets, config=self.config, recipe=recipe, step=step)
                     rate = recipe.learning_rate(step)
                     norm = self.optimizer.step(rate)
                     self.pending.append((step, value, norm))
@@ -211,6 +208,10 @@ class Run:
                         saved = step
                     if stop and not last:
                         return False
+            except ChildProcessError as error:
+                sentence = f"{error} The checkpoint of step {saved:,} is intact. {CONTINUE}"
+                self.log.note(sentence)
+                raise ChildProcessError(sentence) from error
             except OSError as error:
                 raise OSError(
                     f"step {self.step:,} could not be saved in {self.folder}: {machine.reason(error)}. The checkpoint "

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import zipfile
 
 import numpy as np
@@ -59,24 +60,39 @@ def _lists(node):
     return {key: _lists(value) for key, value in node.items()}
 
 
-def flatten(tree, *, first=None):
+def flatten(tree, *, first=None, vector=None):
     """Copy a tree into one vector; returns the vector and a tree of views into it, with the same keys.
 
     Leaves for which first(path, array) is true come first, so that one slice of the vector holds them all.
-    All leaves must have one dtype and live on one device.
+    All leaves must have one dtype and live on one device.  vector, if given, is the memory to copy into:
+    (count(tree),), of the same dtype.
     """
-    pairs = list(leaves(tree))
-    dtypes = {str(a.dtype) for _, a in pairs}
+    order = in_order(tree, first)
+    dtypes = {str(a.dtype) for _, a in order}
     if len(dtypes) != 1:
         raise ValueError(f"one vector holds one dtype, but the tree has {', '.join(sorted(dtypes))}; convert it first.")
-    order = sorted(pairs, key=lambda pair: not first(*pair)) if first else pairs  # sorted() keeps ties in order
-    vector = array_module(pairs[0][1]).empty(count(tree), pairs[0][1].dtype)
-    views, start = {}, 0
+    if vector is None:
+        vector = array_module(order[0][1]).empty(count(tree), order[0][1].dtype)
+    views = cut(vector, [(path, a.shape) for path, a in order])
     for path, a in order:
-        views[path] = vector[start : start + a.size].reshape(a.shape)
         views[path][...] = a
-        start += a.size
     return vector, _like(tree, views)
+
+
+def in_order(tree, first=None):
+    """The (path, array) pairs of a tree in the order in which flatten() puts them into its vector."""
+    pairs = list(leaves(tree))
+    return sorted(pairs, key=lambda pair: not first(*pair)) if first else pairs  # sorted() keeps ties in order
+
+
+def cut(vector, shapes):
+    """Views into a vector, one after the other, by name: {path: view} for (path, shape) pairs."""
+    views, start = {}, 0
+    for path, shape in shapes:
+        size = math.prod(shape)
+        views[path] = vector[start : start + size].reshape(shape)
+        start += size
+    return views
 
 
 def _like(tree, by_path, path=""):

@@ -11,7 +11,7 @@ import tempfile
 
 import pytest
 
-from minillm import backend, corpus, doctor
+from minillm import backend, corpus, doctor, machine
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ def test_blas_is_what_threadpoolctl_sees_or_else_what_numpy_was_built_with(monke
 
 
 def test_more_threads_than_cores_is_worth_a_look(monkeypatch):
-    monkeypatch.setattr(doctor, "usable_cores", lambda: 1.5)
+    monkeypatch.setattr(machine, "usable_cores", lambda: 1.5)
     monkeypatch.setattr(doctor, "blas", lambda: ("OpenBLAS", "", 8))
     status, found, advice = doctor.cores()
     assert status == "warn" and "1.5 for this process" in found and "8 threads" in found and "to 1." in advice

@@ -22,11 +22,11 @@ ORDER = [
     ["specs", "bpe", "config", "door", "shakespeare", "download", "runlog", "ngram", "machine", "plots", "atomic"],
     ["kernels", "kernels.one_token", "kernels.gpu"],
     ["kernels.cpu"],
-    ["backend", "batches", "tokenizer", "corpus", "counts"],
+    ["backend", "batches", "tokenizer", "corpus", "counts", "shared"],
     ["trees", "layers", "cache", "material"],
     ["gpt", "optim", "check", "checkpoints"],
     ["sample", "recipe"],
-    ["report"],
+    ["report", "workers"],
     ["train", "doctor"],
     ["__main__"],
 ]

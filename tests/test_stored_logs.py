@@ -24,7 +24,7 @@ def test_both_runs_on_shakespeare_are_stored():
 @pytest.mark.parametrize("path", LOGS, ids=lambda path: path.stem)
 def test_a_stored_log_is_of_the_recipe_as_it_stands(path):
     log = runlog.read(path)
-    assert recipe.differences(log.recipe, recipe.load(path.stem).to_dict()) == {}
+    assert recipe.differences(recipe.make(log.recipe).to_dict(), recipe.load(path.stem).to_dict()) == {}
     assert log["step"][-1] == log.recipe["steps"] and np.isfinite(log["loss"]).all()
 
 

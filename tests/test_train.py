@@ -402,7 +402,7 @@ def test_a_difference_in_what_decides_the_arithmetic_is_announced(run, monkeypat
 
 def test_a_checkpoint_knows_what_decided_its_arithmetic(run):
     arithmetic = weights(run().folder)[1]["arithmetic"]
-    wanted = {"minillm", "threads", "device", "blas", "numpy", "scipy", "python", "machine"}
+    wanted = {"minillm", "threads", "workers", "device", "blas", "numpy", "scipy", "python", "machine"}
     assert set(arithmetic) == wanted
     assert (arithmetic["minillm"], arithmetic["scipy"]) == (minillm.__version__, scipy.__version__)
     assert (arithmetic["threads"], arithmetic["device"], arithmetic["numpy"]) == (1, "cpu", np.__version__)
@@ -639,7 +639,7 @@ def test_a_log_that_is_damaged_is_put_aside_and_a_new_one_begins(run, monkeypatc
     path.unlink() if old is None else path.write_bytes(old)
     capsys.readouterr()
     outcome = run(resume=True)
-    says = {"gone": "is missing", "short": "is shorter than the checkpoint of step 5", "spoilt": "cannot be read"}
+    says = {"gone": "is missing", "short": "is shorter than the checkpoint remembers", "spoilt": "cannot be read"}
     out = capsys.readouterr().out
     assert says[damage] in out and "A new one begins after step 5" in out
     log = runlog.read(path)
