@@ -85,7 +85,10 @@ def forward_only(f):
 def saved(backward):
     """What a backward pass keeps alive, by name:  saved(back_attn)["weights"]"""
     names, cells = backward.__code__.co_freevars, backward.__closure__ or ()
-    return {k: c.cell_contents for k, c in zip(names, cells, strict=True) if _is_array(c)}
+    kept = {k: c.cell_contents for k, c in zip(names, cells, strict=True) if _is_array(c)}
+    return kept | {
+        k: whole() for k, whole in getattr(backward, "kept", {}).items()
+    }  # which a fast version has in parts
 
 
 def _is_array(cell):

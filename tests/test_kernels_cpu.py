@@ -17,7 +17,6 @@ from minillm.trees import leaves, map_leaves
 
 INF, NAN = math.inf, math.nan
 MODULES = {"layer_norm": layers, "rotary": layers, "attention": layers, "cross_entropy": layers, "ffn": gpt}
-xfail = lambda reason: pytest.mark.xfail(reason=reason, strict=True)
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
@@ -387,9 +386,7 @@ def check_what_is_not_finite(case, arrays, dy, options, dtype):
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
 @pytest.mark.parametrize("case, which, place", [(c, *p) for c in PLACES for p in PLACES[c]])
 @DTYPES
-def test_a_number_that_is_none_shows_where_it_shows_in_the_definition(case, which, place, value, dtype, rng, request):
-    if (case, which, place, value) == ("attention, 129 causal", 1, (0, 0, 0, 0), -INF):
-        request.applymarker(xfail("a query whose only visible score is -inf gives NaN, and zeros in the definition"))
+def test_a_number_that_is_none_shows_where_it_shows_in_the_definition(case, which, place, value, dtype, rng):
     name, arrays, options = prepare(case, rng, dtype)
     dy = blame_for(name, arrays, options, dtype)
     poison(arrays, which, place, value)
@@ -501,9 +498,7 @@ def test_attention_with_extreme_scores(pattern, only, causal, dtype, rng):
 @pytest.mark.parametrize("size", [1e-12, 1e-8, 1e8])
 @pytest.mark.parametrize("pattern", ["all +60", "all -60", "small"])
 @DTYPES
-def test_attention_passes_small_and_large_gradients_on_as_well_as_others(pattern, size, dtype, request):
-    if (pattern, size, dtype) == ("all +60", 1e-12, np.float32):
-        request.applymarker(xfail("dy / total is subnormal: an error of 1e-4 in dk"))
+def test_attention_passes_small_and_large_gradients_on_as_well_as_others(pattern, size, dtype):
     arrays = scores_case(table(pattern, N, N, None), dtype)
     dy = (size * np.random.default_rng(7).normal(size=(1, 1, N, 3))).astype(dtype)
     ours = run(fast("attention"), arrays, dy, {"causal": True})
@@ -565,9 +560,7 @@ def test_layer_norm_far_from_zero_and_of_rows_that_hardly_vary(stretch, shift, d
 
 @pytest.mark.parametrize("size", [1.5e13, 1e4, 40.0, 9.0, 1e-4, 1e-30, 0.0])
 @DTYPES
-def test_ffn_of_very_small_and_very_large_numbers(size, dtype, rng, request):
-    if (size, dtype) == (1.5e13, np.float32):
-        request.applymarker(xfail("the slope overflows, and is NaN, where the definition gives 1 or 0"))
+def test_ffn_of_very_small_and_very_large_numbers(size, dtype, rng):
     name, (x, p), options = prepare("ffn, 129 rows", rng, dtype)
     x[:, ::2] = 0
     x[:, 1::2, 1:] = 0
@@ -717,7 +710,6 @@ def test_heads_that_are_views_of_one_array_as_in_self_attention(T, dtype, rng):
     close(ours, theirs, 1e-12 if dtype == np.float64 else 2e-6)
 
 
-@xfail("the fast version does not keep the weights whole")
 def test_attention_still_shows_its_weights(rng):
     q, k, v = rng.normal(size=(3, 1, 2, 70, 4)).astype(np.float32)
     weights = saved(layers.attention(q, k, v, causal=True)[1])["weights"]
@@ -743,9 +735,7 @@ def test_cross_entropy_takes_any_number_as_the_weight_of_the_loss(dloss, dtype, 
         for i in range(1, n)
     ],
 )
-def test_arrays_of_different_precision_give_what_the_definition_gives(case, wide, rng, request):
-    if not case.startswith("ffn"):
-        request.applymarker(xfail("the result is float32, and float64 in the definition"))
+def test_arrays_of_different_precision_give_what_the_definition_gives(case, wide, rng):
     name, arrays, options = prepare(case, rng, np.float32)
     arrays[wide] = map_leaves(lambda a: a.astype(np.float64), arrays[wide])
     dy = blame_for(name, arrays, options, np.float32)
@@ -754,7 +744,6 @@ def test_arrays_of_different_precision_give_what_the_definition_gives(case, wide
 
 
 @pytest.mark.parametrize("alone", ["b_up", "b_down"])
-@xfail("the fast version goes by config.bias")
 def test_ffn_has_the_shifts_that_are_among_its_parameters(alone, rng):
     name, draw, options = ffn_case(2, 65, 4, shifts=(alone,))
     arrays = draw(rng)
@@ -803,9 +792,7 @@ def test_the_fast_version_itself_refuses_or_declines_bad_input(case):
 
 @pytest.mark.parametrize("leaf, shape", [("w_up", (5, 16)), ("w_down", (15, 4)), ("b_up", (1,)), ("b_down", (1,))])
 @DTYPES
-def test_ffn_refuses_weights_that_do_not_fit_in_the_words_of_the_definition(leaf, shape, dtype, rng, request):
-    if leaf != "w_up":
-        request.applymarker(xfail("only w_up is checked; a shift (1,) passes without a word"))
+def test_ffn_refuses_weights_that_do_not_fit_in_the_words_of_the_definition(leaf, shape, dtype, rng):
     name, (x, p), options = prepare("ffn, 65 rows", rng, dtype)
     p[leaf] = np.zeros(shape, dtype)
     sentences = []

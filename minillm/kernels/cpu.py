@@ -13,7 +13,7 @@ from .one_token import block as block
 
 BLOCK = 65_536  # numbers of a block: a few such arrays fit a core's cache together
 QUERIES = 64  # queries of a block of attention
-TINY, HUGE = 1e-30, 1e30  # between them, a sum of exponentials has lost nothing
+TINY, HUGE = 1e-12, 1e12  # between them, a sum of exponentials has lost nothing, and dividing by it loses nothing
 
 
 def row_blocks(rows, width):
@@ -22,10 +22,15 @@ def row_blocks(rows, width):
     return [slice(i, min(i + n, rows)) for i in range(0, rows, n)]
 
 
+def one_dtype(x, *others):
+    """Whether all are floating-point arrays of one precision."""
+    return x.dtype.kind == "f" and all(a.dtype == x.dtype for a in others)
+
+
 def layer_norm(x, g, b, *, eps=1e-5):
     """layers.layer_norm, block by block."""
     C = x.shape[-1]
-    if g.shape != (C,) or b.shape != (C,) or x.size == 0:
+    if g.shape != (C,) or b.shape != (C,) or x.size == 0 or not one_dtype(x, g, b):
         return None
     rows = x.reshape(-1, C)
     N, ones = len(rows), np.ones(C, x.dtype)
@@ -104,7 +109,7 @@ def attention(q, k, v, *, causal=False, mask=None, key_padding_mask=None, dropou
     is computed again with the row's maximum taken off, as in layers.softmax.
     """
     fits = q.ndim == k.ndim == v.ndim == 4 and q.shape == k.shape and k.shape[:3] == v.shape[:3]
-    if not (fits and causal and mask is None and key_padding_mask is None and not dropout and q.dtype.kind == "f"):
+    if not (fits and causal and mask is None and key_padding_mask is None and not dropout and one_dtype(q, k, v)):
         return None
     if q.shape[2] < 2 or q.size == 0 or v.size == 0:  # one query is quicker done plainly
         return None
@@ -112,6 +117,7 @@ def attention(q, k, v, *, causal=False, mask=None, key_padding_mask=None, dropou
     scale = 1 / math.sqrt(K)
     blocks = [(start, min(start + QUERIES, T)) for start in range(0, T, QUERIES)]
     corner = np.triu(np.full((QUERIES, QUERIES), -math.inf, q.dtype), 1)  # within a block, the future
+    lowest = np.finfo(q.dtype).min
     scaled, y, total = heads_like(q), heads_like(v), np.empty((B, H, T, 1), q.dtype)
     np.multiply(q, scale, out=scaled)
     k_columns = np.ascontiguousarray(k.swapaxes(-1, -2))  # BLAS is twice as fast on rows that lie side by side
@@ -121,7 +127,7 @@ def attention(q, k, v, *, causal=False, mask=None, key_padding_mask=None, dropou
         scores = scaled[:, :, start:stop] @ k_columns[..., :stop]
         scores[..., start:] += corner[: stop - start, : stop - start]
         if safe:
-            scores -= scores.max(-1, keepdims=True)
+            scores -= np.maximum(scores.max(-1, keepdims=True), lowest)
         np.exp(scores, out=scores)
         np.matmul(scores, ones[:stop], out=total[:, :, start:stop])
         return scores
@@ -132,6 +138,7 @@ def attention(q, k, v, *, causal=False, mask=None, key_padding_mask=None, dropou
             w, z = exponentials(start, stop, safe=False), total[:, :, start:stop]
             if not (TINY < z.min() and z.max() < HUGE):  # also false for NaN
                 w = exponentials(start, stop, safe=True)
+                z += z == 0  # a row of nothing but -inf has nothing to share
             np.matmul(w, v[:, :, :stop], out=y[:, :, start:stop])
             weights.append(w)
     y /= total
@@ -157,6 +164,13 @@ def attention(q, k, v, *, causal=False, mask=None, key_padding_mask=None, dropou
         dq *= scale
         return dq, dk, dv
 
+    def whole():
+        shown = np.zeros((B, H, T, T), q.dtype)
+        for (start, stop), w in zip(blocks, weights, strict=True):
+            np.divide(w, total[:, :, start:stop], out=shown[:, :, start:stop, :stop])
+        return shown
+
+    backward.kept = {"weights": whole}  # for check.saved, which shows what layers.attention keeps
     return y, backward
 
 
@@ -197,14 +211,15 @@ def ffn(x, p, *, config):
     """gpt.ffn with GPT-2's activation: bias, activation and its slope in one visit to each block."""
     if config.activation != "gelu_tanh" or x.size == 0:
         return None
-    C, D = p["w_up"].shape[0], p["w_down"].shape[1]
-    if x.shape[-1] != C:
+    (C, F), D = p["w_up"].shape, p["w_down"].shape[-1]
+    shapes = {"w_up": (C, F), "b_up": (F,), "w_down": (F, D), "b_down": (D,)}
+    if x.shape[-1] != C or any(a.shape != shapes[name] for name, a in p.items()) or not one_dtype(x, *p.values()):
         return None
     rows = x.reshape(-1, C)
     h = rows @ p["w_up"]
     slope = gelu(h, p.get("b_up"))
     y = h @ p["w_down"]
-    if config.bias:
+    if "b_down" in p:
         y += p["b_down"]
 
     def backward(dy):
@@ -212,8 +227,7 @@ def ffn(x, p, *, config):
         du = dy_rows @ p["w_down"].T
         du *= slope
         dp = {"w_up": rows.T @ du, "w_down": h.T @ dy_rows}
-        if config.bias:
-            dp |= {"b_up": ones @ du, "b_down": ones @ dy_rows}
+        dp |= {name: ones @ d for name, d in (("b_up", du), ("b_down", dy_rows)) if name in p}
         return (du @ p["w_up"].T).reshape(x.shape), dp
 
     return y.reshape(*x.shape[:-1], D), backward
@@ -240,8 +254,8 @@ def gelu(u, b):
         square *= 6 * c * a
         square += 2 * c
         x *= cdf  # from here on x is the result, x cdf
-        square *= x
         np.subtract(1, cdf, out=s)
         s *= square
+        s *= x
         s += cdf  # cdf + 2 x cdf (1 - cdf) c (1 + 3 a x^2)
     return slope
