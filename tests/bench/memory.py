@@ -37,7 +37,7 @@ def ask(command):
 
 
 def peak(way, size):
-    """The bytes that three training steps need beyond what this process holds after imports and set-up.
+    """The bytes that two training steps need beyond what this process holds after imports and set-up.
 
     Set-up is the weights, the optimizer's state and the gradients (on both sides: PyTorch is told to keep its own
     between steps, as ours are kept), and one step with a single token, so that whatever is made once is made.
@@ -66,6 +66,6 @@ def peak(way, size):
         step()
         step.ids, step.targets = whole
         highest = Peak()
-        for _ in range(3):
+        for _ in range(2):
             step()
         return highest.bytes()
