@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import batches, checkpoints, gpt, machine, material, ngram, report, runlog, tokenizer, workers
+from . import batches, checkpoints, gpt, machine, material, ngram, passes, report, runlog, tokenizer, workers
 from . import recipe as recipes
 from .backend import array_module, is_plain, to_cpu, to_gpu
 from .optim import AdamW
@@ -61,25 +61,14 @@ def train(recipe, *, folder=None, resume=False, fresh=False, progress=True):
 def learn(optimizer, ids, targets, *, config, recipe, step):
     """Add up the gradient of one batch in the optimizer; returns the mean loss, 0-d, on the optimizer's device.
 
-    ids and targets (B, T), cut into `accumulate` parts that go through the model one after the other.  Several
-    processes do the same in workers.py, each with some of the sequences.
+    ids and targets (B, T) go through the model batch_size sequences at a time, or on a CPU fewer, where that saves
+    memory and costs no time.  Several processes do the same in workers.py, each with some of the sequences.
     """
-    xp, parts, total = array_module(optimizer.w), recipe.accumulate, 0.0
-    for part in range(parts):
-        rows = slice(part * recipe.batch_size, (part + 1) * recipe.batch_size)
-        # A pure function of seed, step and part, so a resumed run drops out what it would have dropped out.
-        rng = np.random.default_rng(np.random.SeedSequence(recipe.seed, spawn_key=(step, part)))
-        value, backward = gpt.loss(
-            optimizer.params,
-            ids=xp.asarray(ids[rows]),
-            targets=xp.asarray(targets[rows]),
-            config=config,
-            label_smoothing=recipe.label_smoothing,
-            rng=rng,
-        )
-        optimizer.add(backward(), 1 / parts)
-        total = total + value / parts
-    return total
+    rows = recipe.batch_size
+    if array_module(optimizer.w) is np:
+        rows = passes.rows_at_once(rows, config)
+    options = {"config": config, "recipe": recipe, "step": step, "rows": rows}
+    return passes.learn(optimizer.params, ids, targets, optimizer.add, **options)
 
 
 class Run:

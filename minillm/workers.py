@@ -22,7 +22,7 @@ import time
 
 import numpy as np
 
-from . import backend, gpt, machine, shared, trees
+from . import backend, machine, passes, shared, trees
 from . import recipe as recipes
 from .config import Config
 from .optim import accumulate
@@ -30,31 +30,6 @@ from .optim import accumulate
 TASK = struct.Struct("<6q")  # step, B, T, first row, end row, rows in one pass
 ANSWER = struct.Struct("<qd")  # bytes of a complaint that follows (0: none), the share of the loss
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
-
-def passes(params, ids, targets, add, *, config, recipe, step, worker, rows, whole):
-    """Loss and gradient of a worker's sequences (b, T), `rows` of them at a time, as a share of a batch of `whole`.
-
-    add(grads, weight) is called after each pass; returns the sum of weight * loss, as a float.
-    """
-    total = 0.0
-    for part, first in enumerate(range(0, len(ids), rows)):
-        some = slice(first, first + rows)
-        # As in train.learn; each worker drops out something of its own, and worker 0 what it would drop out alone.
-        key = (step, part, worker) if worker else (step, part)
-        rng = np.random.default_rng(np.random.SeedSequence(recipe.seed, spawn_key=key))
-        value, backward = gpt.loss(
-            params,
-            ids=ids[some],
-            targets=targets[some],
-            config=config,
-            label_smoothing=recipe.label_smoothing,
-            rng=rng,
-        )
-        weight = len(ids[some]) / whole
-        add(backward(), weight)
-        total += weight * float(value)
-    return total
 
 
 class Workers:
@@ -102,7 +77,7 @@ class Workers:
             raise ValueError("this crew has been dismissed: make new Workers.")
         if n > 1 and 2 * ids.size > self.batch.size:
             raise ValueError(f"a batch of {B} x {T} tokens is larger than that of the recipe, {self.batch.size // 2}.")
-        rows = -(-self.recipe.batch_size // n)  # so that n workers together need the memory of one
+        rows = passes.rows_at_once(-(-self.recipe.batch_size // n), self.config)  # n together need the memory of one
         cuts = [-(-B * worker // n) for worker in range(n + 1)]
         others = self.others[: n - 1]
         try:
@@ -110,18 +85,9 @@ class Workers:
                 self.batch[target : target + ids.size] = source.reshape(-1)
             for other, first, end in zip(others, cuts[1:-1], cuts[2:], strict=True):
                 other.ask(step, B, T, first, end, rows)
-            total = passes(
-                self.optimizer.params,
-                ids[: cuts[1]],
-                targets[: cuts[1]],
-                self.optimizer.add,
-                config=self.config,
-                recipe=self.recipe,
-                step=step,
-                worker=0,
-                rows=rows,
-                whole=B,
-            )
+            options = {"config": self.config, "recipe": self.recipe, "step": step, "rows": rows, "share": cuts[1] / B}
+            mine = slice(cuts[1])
+            total = passes.learn(self.optimizer.params, ids[mine], targets[mine], self.optimizer.add, **options)
             for other, first, end in zip(others, cuts[1:-1], cuts[2:], strict=True):
                 total += other.hear()
                 if first < end:
@@ -304,13 +270,12 @@ def _share(worker, config, recipe, layout, memory):
         ids, targets = batch[: 2 * B * T].reshape(2, B, T)[:, first:end]
         empty = True
 
-        def add(grads, weight):
+        def add(grads):
             nonlocal empty
-            accumulate(totals, grads, weight, empty=empty)
+            accumulate(totals, grads, empty=empty)
             empty = False
 
-        return passes(
-            params, ids, targets, add, config=config, recipe=recipe, step=step, worker=worker, rows=rows, whole=B
-        )
+        options = {"config": config, "recipe": recipe, "step": step, "worker": worker, "rows": rows}
+        return float(passes.learn(params, ids, targets, add, share=(end - first) / B, **options))
 
     return share

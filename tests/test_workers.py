@@ -12,7 +12,7 @@ import pytest
 from test_train import assert_same_run, make, run, text, weights  # noqa: F401  fixtures
 
 import minillm
-from minillm import gpt, layers, machine, runlog, shared, train, trees, workers
+from minillm import gpt, layers, machine, passes, runlog, shared, train, trees, workers
 from minillm.backend import plain
 from minillm.check import using
 from minillm.optim import AdamW
@@ -155,7 +155,7 @@ def test_a_smaller_batch_after_a_larger_one_meets_no_old_gradient(rng):
 def test_several_workers_together_need_the_memory_of_one(rng, monkeypatch):
     sizes, loss = [], gpt.loss
     monkeypatch.setattr(
-        workers.gpt, "loss", lambda params, *, ids, **o: sizes.append(len(ids)) or loss(params, ids=ids, **o)
+        passes.gpt, "loss", lambda params, *, ids, **o: sizes.append(len(ids)) or loss(params, ids=ids, **o)
     )
     plan = recipe(batch_size=4, accumulate=3)
     with crew_for(2, optimizer_for(plan, rng), plan) as crew:
@@ -379,13 +379,13 @@ def test_a_worker_that_is_killed_ends_the_run_and_the_checkpoint_goes_on(run, mo
 def test_a_worker_that_dies_in_the_middle_of_its_share_is_noticed(rng, monkeypatch, started):
     plan = recipe(batch_size=3)
     crew = crew_for(3, optimizer_for(plan, rng), plan)
-    own = workers.passes
+    own = passes.learn
 
     def slow(*a, **o):
         started[1].kill()
         return own(*a, **o)
 
-    monkeypatch.setattr(workers, "passes", slow)
+    monkeypatch.setattr(passes, "learn", slow)
     with pytest.raises(ChildProcessError, match=rf"process {started[1].pid}\) was killed by SIGKILL"):
         for _ in range(2):  # it may have answered before the signal came
             crew.learn(*batch(rng, plan), 1)
