@@ -109,20 +109,22 @@ def _generate(params, ids, config, rng, max_tokens, options, use_cache):
         new = array_module(params["tokens"]).asarray(np.array([ids[n_read:]], np.int32))  # (1, T)
         logits, _ = gpt.gpt(params, ids=new, config=config, cache=cache)
         n_read = len(ids) if use_cache else start
-        ids.append(int(choose(_filter(to_cpu(logits[0, -1]), ids, *options), rng)))
+        ids.append(_next(to_cpu(logits[0, -1]), ids, rng, *options))
         yield ids[-1]
 
 
-def _filter(logits, ids, t, k, p, penalty):
+def _next(logits, ids, rng, t, k, p, penalty):
     if penalty is not None and penalty != 1:
         logits = penalise(logits, ids, penalty)
+    if t == 0 and np.isfinite(logits[likeliest := int(logits.argmax())]):  # the short way to what follows
+        return likeliest
     if t is not None and t != 1:
         logits = temperature(logits, t)
     if k is not None:
         logits = top_k(logits, k)
     if p is not None:
         logits = top_p(logits, p)
-    return logits
+    return int(choose(logits, rng))
 
 
 def write(params, prompt, *, tokenizer, config, rng, max_tokens, stop=(), **options):
