@@ -20,6 +20,7 @@ import math
 from .backend import array_module, fused
 
 
+@fused
 def linear(x, w, b=None):
     """Every output channel is a weighted sum of the input channels, plus a shift of its own.
 
@@ -43,6 +44,7 @@ def linear(x, w, b=None):
     return y.reshape(*x.shape[:-1], F), backward
 
 
+@fused
 def embedding(table, *, ids):
     """Each token is looked up: its row of the table is its vector.
 

@@ -36,7 +36,7 @@ def cores():
     return max(1, int(usable_cores()))
 
 
-def arithmetic(threads, device="cpu", workers=1):
+def arithmetic(threads, device="cpu", workers=1, precision="fp32"):
     """What decides the last bit of every sum, as a dict: two runs that agree in it give the same weights."""
     import importlib.metadata
 
@@ -67,7 +67,8 @@ def arithmetic(threads, device="cpu", workers=1):
         import cupy
 
         name = cupy.cuda.runtime.getDeviceProperties(0)["name"]
-        found |= {"cupy": cupy.__version__, "gpu": name.decode() if isinstance(name, bytes) else name}
+        name = name.decode() if isinstance(name, bytes) else name
+        found |= {"cupy": cupy.__version__, "gpu": name, "precision": precision}
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from . import machine
 from .config import Config
+from .kernels.gpu import PRECISIONS
 from .optim import KINDS
 from .optim import schedule as rate_of
 
@@ -47,6 +48,7 @@ class Recipe:
     threads: int | str = 1  # of each process, inside a matrix product; or "all", worth trying for a wide model
     workers: int | str = 1  # processes that share each batch; "auto" tries and keeps what is fastest, see workers.py
     device: str = "cpu"  # "cpu" or "gpu"
+    precision: str = "fp32"  # of matrix products on a GPU: "fp32", "tf32" or "bf16"; all else stays float32
     prompt: str = "\n"  # what the sample at the end begins with
 
     def __post_init__(self):
@@ -79,6 +81,9 @@ class Recipe:
         _check("betas", self.betas, good, "two numbers from 0 to below 1, as [0.9, 0.98]")
         _check("schedule", self.schedule, self.schedule in KINDS, f"one of {', '.join(KINDS)}")
         _check("device", self.device, self.device in ("cpu", "gpu"), "cpu or gpu")
+        _check("precision", self.precision, self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
+        good = self.device == "gpu" or self.precision == "fp32"
+        _check("precision", self.precision, good, "fp32 on device cpu")
         good = self.name not in ("", ".", "..") and not set("/\\") & set(self.name)
         _check("name", self.name, good, "the name of a folder in runs/, without / or \\")
         _check("prompt", self.prompt, self.prompt, "at least one character")
@@ -129,10 +134,10 @@ class Recipe:
         return machine.cores()
 
 
-# What a resumed run may change and still be the same run.  A change of threads, workers or device is announced, since
-# it changes the last bits, and with dropout another number of workers draws other masks.
+# What a resumed run may change and still be the same run.  A change of threads, workers, device or precision is
+# announced, since it changes the last bits, and with dropout another number of workers draws other masks.
 FREE = {"name", "evaluate_every", "evaluate_tokens", "log_every", "checkpoint_every", "prompt"}
-FREE |= {"threads", "workers", "device"}
+FREE |= {"threads", "workers", "device", "precision"}
 
 
 def continued(before, after, folder):

@@ -11,6 +11,7 @@ import numpy as np
 from . import batches, checkpoints, gpt, machine, material, ngram, passes, report, runlog, tokenizer, workers
 from . import recipe as recipes
 from .backend import array_module, is_plain, to_cpu, to_gpu
+from .kernels.gpu import precision
 from .optim import AdamW
 
 CONTINUE = "To continue, give the same command with --resume."
@@ -50,10 +51,11 @@ def train(recipe, *, folder=None, resume=False, fresh=False, progress=True):
         run = Run(recipe, folder, resume=resume, fresh=fresh)
         # A loss that becomes NaN is our own business: NumPy need not warn.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            with run.crew() as crew, machine.patience() as interrupted:
-                finished = run.loop(crew, interrupted, progress)
-            if finished:
-                return run.finish()
+            with precision(recipe.precision):
+                with run.crew() as crew, machine.patience() as interrupted:
+                    finished = run.loop(crew, interrupted, progress)
+                if finished:
+                    return run.finish()
     say(f"Stopped and saved at step {run.step:,} of {recipe.steps:,}. {CONTINUE}")
     return Outcome(folder, run.step, finished=False)
 
@@ -101,7 +103,7 @@ class Run:
             clip=recipe.clip,
         )
         self.workers, sentence = self.hire(meta)
-        self.arithmetic = machine.arithmetic(recipe.n_threads(), recipe.device, self.workers)
+        self.arithmetic = machine.arithmetic(recipe.n_threads(), recipe.device, self.workers, recipe.precision)
         self.losses = meta.get("losses", [])  # of the steps since the log's last line
         self.pending = []  # (step, loss, norm): they may still be on their way from a GPU
         self.first = meta.get("step", 0)  # where this part of the run begins

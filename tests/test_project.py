@@ -25,7 +25,7 @@ ORDER = [
     ["backend", "batches", "tokenizer", "corpus", "counts", "shared"],
     ["trees", "layers", "cache", "material"],
     ["gpt", "optim", "check", "checkpoints"],
-    ["sample", "recipe", "passes"],
+    ["sample", "recipe", "passes", "kernels.checks"],
     ["report", "workers"],
     ["train", "doctor"],
     ["__main__"],
