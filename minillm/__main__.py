@@ -13,6 +13,7 @@ import warnings
 EXAMPLES = """\
   python -m minillm doctor                        is everything there? what to do about what is not
   python -m minillm train shakespeare             about three minutes
+  python -m minillm doctor --gpu                  do its kernels compute what they should?
   python -m minillm train my.yaml --set steps=500 model.width=64
   python -m minillm train shakespeare --resume    go on after a stop
   python -m minillm write --prompt "ROMEO." --temperature 0.8 --top-p 0.9
@@ -49,6 +50,7 @@ def parser():
 def _doctor_options(make):
     part = make("Look at this machine and say what is missing.")
     part.add_argument("--folder", default="runs", help="where runs are to go (default: runs)")
+    part.add_argument("--gpu", action="store_true", help="run every kernel on the GPU, and compare with its definition")
     return part
 
 
@@ -94,8 +96,9 @@ def _write_options(make):
 def doctor(options):
     """Look at the machine; returns the exit code."""
     from . import doctor
+    from .kernels import checks
 
-    return doctor.main(options.folder)
+    return checks.main() if options.gpu else doctor.main(options.folder)
 
 
 def train(options):

@@ -114,8 +114,8 @@ class Machine:
         stuck = run(*map(ctypes.c_uint, (*grid, *block, self.seed)), *numbers)
         assert not stuck, f"{kernel}: threads wait for each other for ever"
         for name, const, value, memory, before in guarded:
-            fence = [part.tobytes() for part in (memory[:GUARD], memory[-GUARD:])]
-            assert fence == [before[:GUARD].tobytes()] * 2, f"{kernel} writes outside of {name}"
+            for end in (slice(GUARD), slice(-GUARD, None)):
+                assert memory[end].tobytes() == before[end].tobytes(), f"{kernel} writes outside of {name}"
             assert not const or memory.tobytes() == before.tobytes(), f"{kernel} changes {name}"
             value[...] = memory[GUARD:-GUARD].reshape(value.shape)
 

@@ -2,13 +2,12 @@
 
 import inspect
 import re
-import shutil
 
 import cuda_on_cpu
 import numpy as np
 import pytest
 
-from minillm import backend, gpt, layers, optim, recipe, train, trees
+from minillm import __main__, backend, gpt, layers, optim, recipe, train, trees
 from minillm.config import Config
 from minillm.kernels import checks, gpu
 
@@ -317,6 +316,7 @@ def test_there_are_three_precisions():
 # The machine that runs them: it must notice what a GPU would not tell about
 
 
+WARP = (gpu.FOLDER / "warp.cu").read_text(encoding="utf-8")
 RACE = """
 extern "C" __global__ void shift(const float* x, float* y, int n)
 {
@@ -331,7 +331,7 @@ extern "C" __global__ void shift(const float* x, float* y, int n)
 
 def plant(monkeypatch, tmp_path, code):
     """Let gpu.source("planted") be this code."""
-    shutil.copy(gpu.FOLDER / "warp.cu", tmp_path)
+    (tmp_path / "warp.cu").write_text(WARP, encoding="utf-8")
     (tmp_path / "planted.cu").write_text(code, encoding="utf-8")
     monkeypatch.setattr(gpu, "FOLDER", tmp_path)
 
@@ -381,6 +381,53 @@ def test_every_planted_bug_is_noticed():
     if not cuda_on_cpu.compiler():
         pytest.skip("there is no g++ to compile the kernels for the CPU")
     assert kernel_faults.main([]) == 0
+
+
+# python -m minillm doctor --gpu
+
+
+def test_without_a_gpu_the_check_is_one_sentence_and_exit_code_2(monkeypatch, capsys):
+    monkeypatch.setattr(backend, "gpu_available", lambda: False)
+    assert __main__.main(["doctor", "--gpu"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.startswith("Error: no GPU was found") and printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_the_check_prints_a_row_for_every_case_and_fails_if_one_is_wrong(machine, monkeypatch, capsys, spoilt):
+    few, check = [checks.norm(2, 5), checks.step(9, 0.1), checks.line((2, 3), 4, 5, "bf16")], checks.check
+    monkeypatch.setattr(backend, "gpu_available", lambda: True)
+    monkeypatch.setattr(checks, "cases", lambda large: few)
+    monkeypatch.setattr(checks, "check", lambda case, rng: check(case, rng, copy))
+    if spoilt:
+        monkeypatch.setattr(gpu, "adamw", lambda w, dw, m, v, **options: m.fill(0) or True)
+        monkeypatch.setattr(gpu.adamw, "__signature__", inspect.signature(optim.adamw), raising=False)
+    assert __main__.main(["doctor", "--gpu"]) == spoilt
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == ["ok", "wrong" if spoilt else "ok", "ok"]
+    assert "bf16" in lines[3] and "db" in lines[3] and lines[-1].startswith(f"{3 - spoilt} of 3 are right.")
+
+
+@pytest.mark.parametrize("misdeed", ["declined", "wrote outside", "gave another number the second time"])
+def test_the_check_notices_a_kernel_that(machine, monkeypatch, rng, misdeed):
+    def wrong(x, g, b, *, eps=1e-5):
+        if misdeed == "declined":
+            return None
+        y = gpu.empty(x.shape, x)
+        y[...] = definition("layer_norm")(x, g, b, eps=eps)[0]
+        if misdeed == "wrote outside":
+            y.base[0] = 1
+        else:
+            y += len(seen) * 1e-7
+            seen.append(1)
+        return y, definition("layer_norm")(x, g, b, eps=eps)[1]
+
+    seen = []
+    monkeypatch.setattr(gpu, "layer_norm", wrong)
+    try:
+        assert not checks.check(checks.norm(2, 5), rng, copy).same
+    except ValueError as error:
+        assert misdeed in str(error)
 
 
 # On a GPU

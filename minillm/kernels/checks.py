@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import gpt, layers, optim
-from ..backend import array_module, plain, to_cpu, to_gpu
+from ..backend import array_module, need_gpu, plain, to_cpu, to_gpu
 from ..config import Config
 from ..trees import leaves, map_leaves
 from . import gpu
@@ -43,7 +43,7 @@ class Case(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What came out: errors {"y": ..., "dx": ...}, as parts of the largest number, and whether a repeat gave the same."""
+    """What came out: errors {"y": ..., "dx": ...}, as parts of the largest number; same: whether a repeat gave that."""
 
     kernel: str
     sizes: str
@@ -237,3 +237,17 @@ def table(rows):
         status = "ok" if row.ok else "wrong"
         lines.append(f"{status:9}{row.kernel:15}{row.sizes:44}{row.precision:6}{row.tolerance:<9.0e}{errors}{again}")
     return "\n".join(lines)
+
+
+def main():
+    """Check every kernel on this machine's GPU with fresh numbers, and print the table.
+
+    Returns the exit code: 0, or 1 if one is wrong.  ValueError if there is no GPU.
+    """
+    need_gpu()
+    rng = np.random.default_rng()
+    found = [check(case, rng) for case in cases(large=True)]
+    print(table(found))
+    wrong = sum(not row.ok for row in found)
+    print(f"{len(found) - wrong} of {len(found)} are right." + " Please tell us: this should not be." * (wrong > 0))
+    return int(wrong > 0)
