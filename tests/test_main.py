@@ -73,7 +73,7 @@ def test_without_words_it_helps_with_examples(capsys):
 def test_every_example_in_the_help_is_understood():
     top, _ = cli.parser()
     examples = [shlex.split(line.partition("   ")[0]) for line in map(str.strip, cli.EXAMPLES.splitlines())]
-    assert len(examples) == 5
+    assert len(examples) == 6
     for words in examples:
         assert words[:3] == ["python", "-m", "minillm"]
         assert isinstance(top.parse_args(words[3:]), argparse.Namespace)

@@ -141,3 +141,13 @@ def test_differences_name_the_keys_that_changed():
 def test_threads_are_a_number_at_last():
     assert recipe.Recipe(threads=3).n_threads() == 3
     assert recipe.Recipe().n_threads() >= 1
+
+
+@pytest.mark.parametrize("device, precision, words", [
+    ("cpu", "tf32", "precision must be fp32 on device cpu, but it is 'tf32'."),
+    ("gpu", "fp16", "precision must be one of fp32, tf32, bf16, but it is 'fp16'."),
+])  # fmt: skip
+def test_a_precision_that_cannot_be_is_refused(device, precision, words):
+    with pytest.raises(ValueError, match=words):
+        recipe.Recipe(device=device, precision=precision)
+    assert recipe.Recipe(device="gpu", precision="bf16").precision == "bf16"

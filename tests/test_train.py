@@ -24,6 +24,7 @@ import minillm
 from minillm import batches, checkpoints, gpt, material, plots, report, runlog, tokenizer, train, trees
 from minillm.backend import plain
 from minillm.config import Config
+from minillm.kernels import gpu
 from minillm.optim import AdamW
 from minillm.recipe import Recipe
 
@@ -912,8 +913,9 @@ def test_a_run_on_a_pretend_gpu_is_the_run_on_the_cpu(run, monkeypatch):
     runtime = types.SimpleNamespace(getDeviceProperties=lambda device: {"name": b"Pretend 1"})
     monkeypatch.setattr(fake_cupy.cuda, "runtime", runtime, raising=False)
     with fake_cupy.installed():
-        there = run(folder="there", device="gpu")
+        there = run(folder="there", device="gpu", precision="tf32")
     assert_same_run(here.folder, there.folder)
     arithmetic = weights(there.folder)[1]["arithmetic"]
     assert (arithmetic["device"], arithmetic["gpu"]) == ("gpu", "Pretend 1")
-    assert arithmetic["cupy"] == fake_cupy.__version__
+    assert arithmetic["cupy"] == fake_cupy.__version__ and arithmetic["precision"] == "tf32"
+    assert gpu._precision == "fp32"  # put back when the run is over
