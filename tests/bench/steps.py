@@ -14,7 +14,6 @@ from minillm.backend import plain
 from minillm.optim import AdamW
 from minillm.trees import leaves
 from minillm.workers import Workers
-from minillm.workers import Workers
 
 BLAS = "one process, BLAS threads"
 PRODUCT = 2048  # rows and columns of the square product that shows what the machine can do

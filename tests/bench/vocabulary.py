@@ -64,25 +64,17 @@ def encoding(seen, unseen, vocab_size, say):
         "ours": lambda: fresh["ours"].encode(unseen),
         HUGGING: lambda: fresh["theirs"].encode(unseen).ids,
         TIKTOKEN: lambda: tik.encode_ordinary(unseen),
+        PLAIN: lambda: plain_bpe.encode([word.encode() for word in bpe.split(unseen)], tok.merges),
     }
     forget()
     right = sides["ours"]().tolist()
-    for name in (HUGGING, TIKTOKEN):
+    for name in (HUGGING, TIKTOKEN, PLAIN):
         if sides[name]() != right:
             raise ValueError(f"nothing is timed: {name} encodes otherwise than ours.")
     timing = in_turns(sides, before={"ours": forget, HUGGING: forget}, warm_up=0)
     case = f"encoding: {kilobytes(unseen)} cold, vocabulary {vocab_size:,}"
-    rows = [row_of(case, timing, peer, RUST, say) for peer in (HUGGING, TIKTOKEN)]
-    part = unseen[: len(unseen) // 4]
-    sides = {
-        "ours": lambda: fresh["ours"].encode(part),
-        PLAIN: lambda: plain_bpe.encode([word.encode() for word in bpe.split(part)], tok.merges),
-    }
-    if sides[PLAIN]() != sides["ours"]().tolist():
-        raise ValueError("nothing is timed: plain Python encodes otherwise than ours.")
-    timing = in_turns(sides, before={"ours": forget}, warm_up=0, repetitions=3)
-    case = f"encoding: {kilobytes(part)} cold, vocabulary {vocab_size:,}"
-    return [*rows, row_of(case, timing, PLAIN, PYTHON, say)]
+    peers = {HUGGING: RUST, TIKTOKEN: RUST, PLAIN: PYTHON}
+    return [row_of(case, timing, peer, target, say) for peer, target in peers.items()]
 
 
 def row_of(case, timing, peer, target, say):
