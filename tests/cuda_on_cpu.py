@@ -16,6 +16,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 
 import numpy as np
@@ -32,8 +33,8 @@ KINDS |= {"long long": (np.int64, ctypes.c_longlong)}
 
 
 def compiler():
-    """The path of g++, or None."""
-    return shutil.which("g++")
+    """The path of g++, or None; fibers as they are made here are to be had on Linux only."""
+    return shutil.which("g++") if sys.platform == "linux" else None
 
 
 def signatures(source):

@@ -77,7 +77,7 @@ def test_the_table_shows_times_and_ratios(bench):
 def test_ours_thread_by_thread_has_the_gradients_of_pytorch(bench, monkeypatch, rng, precision):
     pytest.importorskip("torch")
     if not cuda_on_cpu.compiler():
-        pytest.skip("there is no g++ to compile the kernels for the CPU")
+        pytest.skip("this needs g++, on Linux, to compile the kernels for the CPU")
     config = Config(vocab_size=19, n_ctx=9, n_layer=2, n_head=2, width=16)
     ids = rng.integers(0, 19, (2, 10))
     data = gpt.init(config, rng), ids[:, :-1], ids[:, 1:], config

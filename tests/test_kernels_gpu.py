@@ -18,7 +18,7 @@ SOURCES = sorted(path.stem for path in gpu.FOLDER.glob("*.cu"))
 @pytest.fixture
 def machine():
     if not cuda_on_cpu.compiler():
-        pytest.skip("there is no g++ to compile the kernels for the CPU")
+        pytest.skip("this needs g++, on Linux, to compile the kernels for the CPU")
     with cuda_on_cpu.installed() as machine:
         yield machine
 
@@ -374,12 +374,19 @@ def test_an_argument_of_the_wrong_kind_is_named(machine, rng):
         machine.launch("adamw", "adamw", (1,), (32,), (w, w, w, w, np.int64(4), *numbers[1:]))
 
 
+def test_every_bug_to_be_planted_still_has_its_place():
+    import kernel_faults
+
+    kernel_faults.check_table()
+
+
 @pytest.mark.slow
 def test_every_planted_bug_is_noticed():
     import kernel_faults
 
     if not cuda_on_cpu.compiler():
-        pytest.skip("there is no g++ to compile the kernels for the CPU")
+        pytest.skip("this needs g++, on Linux, to compile the kernels for the CPU")
+    assert {kernel_faults.wrong(name) for name in {name for *_, name in kernel_faults.FAULTS}} == {""}  # as they are
     assert kernel_faults.main([]) == 0
 
 
