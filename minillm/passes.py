@@ -5,7 +5,7 @@ import numpy as np
 from . import gpt
 from .backend import array_module
 
-# On a CPU, more sequences at once take more memory, and no less time once each product is large.  Measured with 4
+# On a CPU, more sequences at once take more memory, and hardly less time once each product is large.  Measured with 4
 # blocks of width 128 and 16 x 128 tokens: 196 ms and 54 MB a step with these limits, 206 ms and 104 MB without; with 6
 # blocks of width 384 and 8 x 256 tokens: 1,946 ms and 190 MB, 1,888 ms and 405 MB without.
 NUMBERS = 2**19  # tokens x width x blocks of one pass
@@ -13,7 +13,7 @@ TOKENS = 1024  # but at least so many
 
 
 def rows_at_once(n, config):
-    """Into how many sequences at a time n of them are best cut, on a CPU: parts of nearly one size."""
+    """How many of n sequences are best taken at a time on a CPU, so that the parts are of nearly one size."""
     most = max(TOKENS, NUMBERS // (config.width * config.n_layer)) // config.n_ctx
     parts = -(-n // max(1, most))
     return -(-n // max(1, parts))

@@ -64,7 +64,7 @@ def learn(optimizer, ids, targets, *, config, recipe, step):
     """Add up the gradient of one batch in the optimizer; returns the mean loss, 0-d, on the optimizer's device.
 
     ids and targets (B, T) go through the model batch_size sequences at a time, or on a CPU fewer, where that saves
-    memory and costs no time.  Several processes do the same in workers.py, each with some of the sequences.
+    memory and costs hardly any time.  Several processes do the same in workers.py, each with some of the sequences.
     """
     rows = recipe.batch_size
     if array_module(optimizer.w) is np:
