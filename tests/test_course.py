@@ -461,6 +461,12 @@ def test_notebooks_find_the_library_and_the_programs_of_their_python(ran, away, 
     assert env["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
 
 
+def test_the_options_of_the_benchmark_are_shown_without_installing_it(monkeypatch, capfd):
+    monkeypatch.setattr(course, "environment", lambda extras: pytest.fail("it was set up"))
+    assert course.main(["bench", "--help"]) == 0
+    assert "--profile" in capfd.readouterr().out
+
+
 def test_a_wrong_word_gets_the_list_of_right_ones(capsys):
     assert course.main(["tset"]) == 2
     printed = capsys.readouterr()

@@ -124,7 +124,11 @@ def main(words):
         import cases
         import passes
 
-        return print(passes.profile(cases.size(given.profile), plain=given.plain))
+        try:
+            size = cases.size(given.profile)
+        except ValueError as error:
+            raise SystemExit(f"--profile: {error}") from None
+        return print(passes.profile(size, plain=given.plain))
     name = here.slug(here.describe())
     if not given.quote:
         results = measure(given)
@@ -134,7 +138,10 @@ def main(words):
         (given.folder / f"{name}.json").write_text(table.dump(results), encoding="utf-8")
         (given.folder / f"{name}.md").write_text(table.page(results), encoding="utf-8")
         return say(f"Written to {given.folder / name}.md and .json.")
-    results = json.loads((given.folder / f"{name}.json").read_text(encoding="utf-8"))
+    stored = given.folder / f"{name}.json"
+    if not stored.exists():
+        raise SystemExit(f"There are no results of this machine to quote in {stored}: run the benchmark first.")
+    results = json.loads(stored.read_text(encoding="utf-8"))
     readme = ROOT / "README.md"
     readme.write_text(table.requote(readme.read_text(encoding="utf-8"), name, results), encoding="utf-8")
     return say(f"README.md quotes {name}.json.")

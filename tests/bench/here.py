@@ -16,11 +16,12 @@ PACKAGES = ["numpy", "scipy", "torch", "transformers", "tokenizers", "tiktoken"]
 def describe():
     """What the results must say about the machine and the packages, ready for JSON."""
     import minillm
+    from minillm import machine
 
     return {
         "date": datetime.date.today().isoformat(),
         "processor": processor(),
-        "cores": cores(),
+        "cores": machine.cores(),
         "system": platform.system(),
         "blas": blas(),
         "python": platform.python_version(),
@@ -41,11 +42,6 @@ def processor():
         if answer.returncode == 0:
             return answer.stdout.strip()
     return platform.processor() or platform.machine()
-
-
-def cores():
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def blas():
