@@ -117,8 +117,8 @@ def about(results):
         f"clipping at 1.0 and AdamW; what they compute is compared before anything is timed, every gradient by name. "
         f"A figure is the median over {results['runs']} run{'s' if results['runs'] > 1 else ''} in fresh processes, "
         f"each the median of at least 7 repetitions (3 where plain Python learns merges, 1 for memory); lowest and "
-        f"highest are the ratios of the runs. The C library is asked to keep freed memory, as in training; PyTorch gains by "
-        f"that too. Made by `python course.py bench`.",
+        f"highest are the ratios of the runs. The C library is asked to keep freed memory, as in training; PyTorch "
+        f"gains by that too. Made by `python course.py bench`.",
         "",
     ]
 
