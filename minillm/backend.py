@@ -61,12 +61,13 @@ def fused(definition):
     """Mark a function that has a fast version of the same name and signature in kernels/cpu.py or kernels/gpu.py.
 
     What is written here stays the definition: it is what one reads, and what the fast version is tested against.
-    The fast version runs for float32 arrays; it may decline a call, and the definition answers.
+    The fast version runs for float32 arrays; it may decline a call, and the definition answers.  So it does where the
+    arrays are given by name.
     """
 
     @functools.wraps(definition)
     def either(*arrays, **options):
-        fast = None if _plain else getattr(kernels_for(arrays[0]), definition.__name__, None)
+        fast = None if _plain or not arrays else getattr(kernels_for(arrays[0]), definition.__name__, None)
         answer = fast(*arrays, **options) if fast else None
         return definition(*arrays, **options) if answer is None else answer
 

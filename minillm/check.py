@@ -86,9 +86,8 @@ def saved(backward):
     """What a backward pass keeps alive, by name:  saved(back_attn)["weights"]"""
     names, cells = backward.__code__.co_freevars, backward.__closure__ or ()
     kept = {k: c.cell_contents for k, c in zip(names, cells, strict=True) if _is_array(c)}
-    return kept | {
-        k: whole() for k, whole in getattr(backward, "kept", {}).items()
-    }  # which a fast version has in parts
+    in_parts = getattr(backward, "kept", {})  # what a fast version must put together first
+    return kept | {name: whole() for name, whole in in_parts.items()}
 
 
 def _is_array(cell):

@@ -344,7 +344,7 @@ def cross_entropy(logits, *, targets, ignore=None, label_smoothing=0.0):
         dlogits = probs - label_smoothing / V                      # what we said ...
         dlogits[n, flat] -= 1 - label_smoothing                    # ... minus what happened
         dlogits *= dlosses if ignore is None else dlosses[:, None]
-        return dlogits.reshape(logits.shape)
+        return dlogits.reshape(*targets.shape, V)
     return loss, backward
 
 

@@ -125,6 +125,14 @@ def test_the_public_function_looks_like_its_definition(name):
     body = public.__wrapped__
     assert (public.__name__, public.__doc__) == (name, body.__doc__) and body.__doc__
     assert inspect.signature(public) == inspect.signature(body)
+    assert inspect.getsource(public).startswith(f"@fused\ndef {name}(")
+
+
+def test_arrays_may_be_given_by_name_and_the_definition_answers(asked):
+    x, g, b = np.ones((2, 3), np.float32), *np.ones((2, 3), np.float32)
+    assert (layers.layer_norm(x=x, g=g, b=b)[0] == 1).all() and asked["layer_norm"] == 0
+    with pytest.raises(TypeError, match="missing 3 required positional arguments: 'x', 'g', and 'b'"):
+        layers.layer_norm()
 
 
 def test_a_training_step_asks_each_as_often_as_the_model_has_it_and_is_never_declined(monkeypatch):

@@ -4,6 +4,7 @@ import functools
 import inspect
 import math
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -708,6 +709,25 @@ def test_heads_that_are_views_of_one_array_as_in_self_attention(T, dtype, rng):
     ours = run(fast("attention"), views, heads(dy), {"causal": True})
     theirs = run(definition("attention"), alone, heads(dy).copy(), {"causal": True})
     close(ours, theirs, 1e-12 if dtype == np.float64 else 2e-6)
+
+
+KEPT = {  # a function and those of its arrays that its backward pass has no use for
+    "layer_norm": ([(9, 4), (4,), (4,)], [0, 2], {}),
+    "rotary": ([(1, 2, 9, 4)], [0], {"positions": np.arange(9)}),
+    "attention": ([(1, 2, 9, 4)] * 3, [0], {"causal": True}),
+    "cross_entropy": ([(9, 4)], [0], {"targets": np.arange(9) % 4}),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_backward_pass_keeps_no_array_that_it_needs_only_the_shape_of(name, rng):
+    shapes, useless, options = KEPT[name]
+    arrays = [rng.normal(size=shape) for shape in shapes]
+    alive = [weakref.ref(arrays[i]) for i in useless]
+    y, backward = getattr(cpu, name)(*arrays, **options)
+    del arrays
+    assert [a() is None for a in alive] == [True] * len(useless)
+    backward(np.ones_like(y))
 
 
 def test_attention_still_shows_its_weights(rng):

@@ -1,8 +1,9 @@
 """Fast versions for NumPy.
 
-Four things make them fast, and nothing else is done here. Rows are worked on in blocks that stay in a core's cache.
-An array is changed in place where nobody else looks. Sums along an axis are products with a vector of ones, which BLAS
-does several times faster than NumPy's sum. And causal attention never computes the half of the scores that is hidden.
+Four things make most of them fast. Rows are worked on in blocks that stay in a core's cache. An array is changed in
+place where nobody else looks. Sums along an axis are products with a vector of ones, which BLAS does several times
+faster than NumPy's sum. And causal attention leaves out the scores of the blocks of keys that are hidden as a whole.
+A backward pass keeps no array that it needs only the shape of.
 """
 
 import math
@@ -10,6 +11,7 @@ import math
 import numpy as np
 
 from .one_token import block as block
+from .one_token import hands
 
 BLOCK = 65_536  # numbers of a block: a few such arrays fit a core's cache together
 QUERIES = 64  # queries of a block of attention
@@ -29,7 +31,7 @@ def one_dtype(x, *others):
 
 def layer_norm(x, g, b, *, eps=1e-5):
     """layers.layer_norm, block by block."""
-    C = x.shape[-1]
+    shape, C = x.shape, x.shape[-1]
     if g.shape != (C,) or b.shape != (C,) or x.size == 0 or not one_dtype(x, g, b):
         return None
     rows = x.reshape(-1, C)
@@ -52,41 +54,34 @@ def layer_norm(x, g, b, *, eps=1e-5):
     def backward(dy):
         # As in layers.py. What dy g has along 1 and along xhat are two products with the vector g / C.
         dy_rows, share = dy.reshape(-1, C), g * (1 / C)
-        dx, dg, db = np.empty_like(xhat), np.zeros_like(g), np.zeros_like(b)
+        dx, dg, db = np.empty_like(xhat), np.zeros_like(g), np.zeros_like(g)
         scratch = np.empty_like(xhat[row_blocks(N, C)[0]])
         for i in row_blocks(N, C):
             d, dyi, h, t = dx[i], dy_rows[i], xhat[i], scratch[: len(xhat[i])]
-            ones = np.ones(len(h), x.dtype)
+            each = np.ones(len(h), h.dtype)
             np.multiply(dyi, h, out=t)
-            dg += ones @ t
-            db += ones @ dyi
+            dg += each @ t
+            db += each @ dyi
             along = t @ share
             np.multiply(dyi, g, out=d)
             d -= (dyi @ share)[:, None]
             np.multiply(h, along[:, None], out=t)
             d -= t
             d *= rstd[i]
-        return dx.reshape(x.shape), dg, db
+        return dx.reshape(shape), dg, db
 
-    return y.reshape(x.shape), backward
+    return y.reshape(shape), backward
 
 
 def rotary(x, *, positions, base=10_000):
-    """layers.rotary with the heads side by side, (B, T, H K), so that what NumPy loops over is long.
-
-    y = x cos + (x with the halves of each head exchanged) sin, the sine negative for the left halves.
-    """
+    """layers.rotary with the heads side by side, (B, T, H K), so that what NumPy loops over is long."""
     if x.ndim != 4 or x.dtype.kind != "f" or x.shape[-1] % 2 or x.size == 0:
         return None
     B, H, T, K = x.shape
     if positions.shape not in ((T,), (B, T)):
         return None
     half = K // 2
-    speeds = np.exp(np.arange(half, dtype=x.dtype) * (-math.log(base) / half))
-    angles = positions.astype(x.dtype)[..., None] * speeds  # (T, K/2) or (B, T, K/2)
-    cos, sin = np.cos(angles), np.sin(angles)
-    cos = np.tile(np.concatenate([cos, cos], -1), H)  # (T, H K) or (B, T, H K)
-    sin = np.tile(np.concatenate([-sin, sin], -1), H)
+    cos, sin = (np.tile(a, H) for a in hands(positions, K, x.dtype, base))  # (T, H K) or (B, T, H K)
 
     def turn(x, sin):
         side_by_side = x.swapaxes(1, 2).reshape(B, T, H * K)
@@ -148,7 +143,7 @@ def attention(q, k, v, *, causal=False, mask=None, key_padding_mask=None, dropou
         share = dy / total
         offset = np.vecdot(share, y)[..., None]
         v_columns = np.ascontiguousarray(v.swapaxes(-1, -2))
-        dq, dk, dv = heads_like(q), heads_like(k), heads_like(v)
+        dq, dk, dv = heads_like(scaled), heads_like(k), heads_like(v)
         for (start, stop), w in zip(reversed(blocks), reversed(weights), strict=True):
             here, seen = np.s_[:, :, start:stop], np.s_[:, :, :stop]
             dscores = share[here] @ v_columns[..., :stop]
@@ -165,7 +160,7 @@ def attention(q, k, v, *, causal=False, mask=None, key_padding_mask=None, dropou
         return dq, dk, dv
 
     def whole():
-        shown = np.zeros((B, H, T, T), q.dtype)
+        shown = np.zeros((B, H, T, T), total.dtype)
         for (start, stop), w in zip(blocks, weights, strict=True):
             np.divide(w, total[:, :, start:stop], out=shown[:, :, start:stop, :stop])
         return shown
@@ -202,7 +197,7 @@ def cross_entropy(logits, *, targets, ignore=None, label_smoothing=0.0):
         factor *= dlosses
         dlogits = powers * factor[:, None]
         dlogits[n, flat] -= dlosses
-        return dlogits.reshape(logits.shape)
+        return dlogits.reshape(*targets.shape, V)
 
     return loss, backward
 
@@ -215,7 +210,7 @@ def ffn(x, p, *, config):
     shapes = {"w_up": (C, F), "b_up": (F,), "w_down": (F, D), "b_down": (D,)}
     if x.shape[-1] != C or any(a.shape != shapes[name] for name, a in p.items()) or not one_dtype(x, *p.values()):
         return None
-    rows = x.reshape(-1, C)
+    shape, rows = x.shape, x.reshape(-1, C)
     h = rows @ p["w_up"]
     slope = gelu(h, p.get("b_up"))
     y = h @ p["w_down"]
@@ -223,14 +218,14 @@ def ffn(x, p, *, config):
         y += p["b_down"]
 
     def backward(dy):
-        dy_rows, ones = dy.reshape(-1, D), np.ones(len(rows), x.dtype)
+        dy_rows, ones = dy.reshape(-1, D), np.ones(len(rows), h.dtype)
         du = dy_rows @ p["w_down"].T
         du *= slope
         dp = {"w_up": rows.T @ du, "w_down": h.T @ dy_rows}
         dp |= {name: ones @ d for name, d in (("b_up", du), ("b_down", dy_rows)) if name in p}
-        return (du @ p["w_up"].T).reshape(x.shape), dp
+        return (du @ p["w_up"].T).reshape(shape), dp
 
-    return y.reshape(*x.shape[:-1], D), backward
+    return y.reshape(*shape[:-1], D), backward
 
 
 def gelu(u, b):

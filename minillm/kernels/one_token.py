@@ -17,7 +17,9 @@ def block(x, p, *, config, positions=None, key_padding_mask=None, cache=None, rn
     h = normalised(stream, p["norm1"], config.eps)
     q, k, v = (projected(h, attn, name).reshape(B, H, 1, K) for name in "qkv")
     if config.positions == "rotary":
-        cos, sin = hands(positions, K, x.dtype)
+        if positions.shape not in ((1,), (B, 1)):
+            return None
+        cos, sin = (a.reshape(-1, 1, 1, K) for a in hands(positions, K, x.dtype))
         q, k = turned(q, cos, sin), turned(k, cos, sin)
     k, v = cache.extend(k, v)
     weights = (k @ q.reshape(B, H, K, 1)).reshape(B, H, -1)  # (B, H, S): the new token sees all that there is
@@ -71,11 +73,13 @@ def gelu(x):
 
 
 def hands(positions, K, dtype, base=10_000):
-    """The cosines and sines of layers.rotary at one position (1,) or (B, 1): (K,) or (B, 1, 1, K)."""
+    """What a channel and its partner are multiplied by in layers.rotary, positions (...) -> twice (..., K).
+
+    y = x cos + (x with its halves exchanged) sin, the sine negative for the left half.
+    """
     half = K // 2
     speeds = np.exp(np.arange(half, dtype=dtype) * (-math.log(base) / half))
     angles = positions.astype(dtype)[..., None] * speeds
-    angles = angles.reshape(half) if positions.ndim == 1 else angles.reshape(-1, 1, 1, half)
     cos, sin = np.cos(angles), np.sin(angles)
     return np.concatenate([cos, cos], -1), np.concatenate([-sin, sin], -1)
 
