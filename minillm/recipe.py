@@ -94,7 +94,7 @@ class Recipe:
         good = self.workers == 1 or self.device == "cpu"
         _check("workers", self.workers, good, "1 on a GPU, which shares the work by itself")
         good = self.workers == 1 or self.threads != "all"
-        _check("threads", self.threads, good, "a number where workers is not 1, or more threads than cores wait")
+        _check("threads", self.threads, good, "a number, such as 1, where workers is not 1")
         kind, _, size = self.tokenizer.partition(":")
         good = self.tokenizer in ("characters", "bytes") or (kind == "bpe" and size.isdecimal() and int(size) >= 256)
         _check("tokenizer", self.tokenizer, good, "characters, bytes, or bpe:N with a vocabulary of N >= 256 tokens")

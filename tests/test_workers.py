@@ -333,7 +333,7 @@ def test_a_crew_and_plain_do_not_go_together(rng):
         ({"workers": "all"}, "workers must be a number of at least 1, or auto, but it is 'all'"),
         ({"workers": 2, "device": "gpu"}, "workers must be 1 on a GPU"),
         ({"workers": "auto", "device": "gpu"}, "workers must be 1 on a GPU"),
-        ({"workers": 2, "threads": "all"}, "threads must be a number where workers is not 1"),
+        ({"workers": 2, "threads": "all"}, "threads must be a number, such as 1, where workers is not 1"),
     ],
 )
 def test_a_recipe_for_workers_that_cannot_be_is_refused(change, says):
