@@ -894,3 +894,13 @@ def test_pytorch_gives_the_same(case, torch, rng):
     y.backward(torch.tensor(dy))
     expected = [y.detach().numpy()[()], *(t.grad.numpy() for a in tensors for _, t in sorted(leaves(a)))]
     close(run(fast(name), arrays, dy, options), expected, floor=1.0)
+
+
+@DTYPES
+def test_a_query_that_is_none_does_not_spoil_the_large_scores_of_its_neighbours(dtype, rng):
+    q, k, v = rng.normal(size=(3, 1, 1, 20, 4)).astype(dtype)
+    q[0, 0, 3] = NAN
+    q[0, 0, 7] *= 1e4
+    (ours, _), (theirs, _) = (f("attention")(q, k, v, causal=True) for f in (fast, definition))
+    assert np.isnan(ours[0, 0, 3]).all() and np.isfinite(np.delete(ours, 3, axis=2)).all()
+    close([ours], [theirs], 1e-5 if dtype == np.float32 else 1e-12)

@@ -103,7 +103,7 @@ def theirs(size, **options):
 
 def compiled(size):
     """PyTorch's compiled step, and why there is none ("" if there is one)."""
-    if not shutil.which(os.environ.get("CXX", "g++")) and not shutil.which("clang++"):
+    if not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++", "cl")):
         return None, "no C++ compiler here"
     try:
         step = theirs(size, compiled=True)

@@ -76,7 +76,7 @@ def met(row):
     if not row["target"] or row["ratio"] is None:
         return ""
     sign, limit = row["target"].split()
-    reaches = lambda ratio: SIGNS[sign](ratio, float(limit))
+    reaches = lambda ratio: SIGNS[sign](round(ratio, 2), float(limit))  # as it is shown
     if reaches(row["ratio"]):
         return "yes" if reaches(row["low"]) and reaches(row["high"]) else "yes, but not in every run"
     return "no, but in some runs" if reaches(row["low"]) or reaches(row["high"]) else "no"
