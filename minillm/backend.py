@@ -61,8 +61,8 @@ def fused(definition):
     """Mark a function that has a fast version of the same name and signature in kernels/cpu.py or kernels/gpu.py.
 
     What is written here stays the definition: it is what one reads, and what the fast version is tested against.
-    The fast version runs for float32 arrays; it may decline a call, and the definition answers.  So it does where the
-    arrays are given by name.
+    The fast version runs for float32 arrays; it may decline a call by returning None, and the definition answers.  So
+    it does where the arrays are given by name.
     """
 
     @functools.wraps(definition)

@@ -83,7 +83,10 @@ def forward_only(f):
 
 
 def saved(backward):
-    """What a backward pass keeps alive, by name:  saved(back_attn)["weights"]"""
+    """What a backward pass keeps alive, by name:  saved(back_attn)["weights"]
+
+    A fast version may keep other things than its definition; inside plain() it is what stands in layers.py.
+    """
     names, cells = backward.__code__.co_freevars, backward.__closure__ or ()
     kept = {k: c.cell_contents for k, c in zip(names, cells, strict=True) if _is_array(c)}
     in_parts = getattr(backward, "kept", {})  # what a fast version must put together first

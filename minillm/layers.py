@@ -12,8 +12,9 @@ changes `dy`, and may be thrown away unused (`y, _ = layer(...)`) when we only p
     T  positions in a sequence     F  hidden width of the feed-forward network
     S  positions attended to       H  heads;  K  channels per head;  V  vocabulary size
 
-specs.py says what each of them means, one number at a time.  Where training spends its time, @fused lets a
-faster version of the same name take over for float32 arrays (kernels/); what is written here is the definition.
+specs.py says what each of them means, one number at a time.  What is written here is the definition.  Above a
+function, @fused says that for float32 arrays a faster version of the same name may answer (kernels/), equal up to
+rounding; inside `with plain():` none does.
 """
 import math
 

@@ -5,11 +5,11 @@ import numpy as np
 from . import gpt
 from .backend import array_module
 
-# On a CPU, more sequences at once take more memory, and hardly less time once each product is large.  Measured with 4
-# blocks of width 128 and 16 x 128 tokens: 196 ms and 54 MB a step with these limits, 206 ms and 104 MB without; with 6
-# blocks of width 384 and 8 x 256 tokens: 1,946 ms and 190 MB, 1,888 ms and 405 MB without.
-NUMBERS = 2**19  # tokens x width x blocks of one pass
-TOKENS = 1024  # but at least so many
+# On a CPU, more sequences at once take more memory, and no less time once each product is large.  Measured with 4 blocks
+# of width 128 and 16 x 128 tokens: 171 ms and 39 MB a step with these limits, 172 ms and 97 MB without; with 6 blocks of
+# width 384 and 8 x 256 tokens: 1,672 ms and 113 MB with them, 1,677 ms and 351 MB without.
+NUMBERS = 3 * 2**17  # tokens x width x blocks of one pass
+TOKENS = 768  # but at least so many, or what whole sequences have of them
 
 
 def rows_at_once(n, config):
@@ -23,7 +23,8 @@ def learn(params, ids, targets, add, *, config, recipe, step, worker=0, share=1.
     """Call add(gradient) for each pass; the gradients add up to that of share * the mean loss, which is returned (0-d).
 
     ids and targets (B, T) in the computer's memory, `rows` sequences in one pass, all if None.  Dropout is a pure
-    function of the recipe's seed, step, pass and worker: a resumed run drops out what it would have dropped out.
+    function of the recipe's seed, step, pass and worker: cut into the same passes, a resumed run drops out what it
+    would have dropped out.
     """
     xp, total, B = array_module(params["tokens"]), 0.0, len(ids)
     for part, first in enumerate(range(0, B, rows or max(1, B))):

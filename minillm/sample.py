@@ -116,8 +116,10 @@ def _generate(params, ids, config, rng, max_tokens, options, use_cache):
 def _next(logits, ids, rng, t, k, p, penalty):
     if penalty is not None and penalty != 1:
         logits = penalise(logits, ids, penalty)
-    if t == 0 and np.isfinite(logits[likeliest := int(logits.argmax())]):  # the short way to what follows
-        return likeliest
+    if t == 0:
+        likeliest = int(logits.argmax())
+        if np.isfinite(logits[likeliest]):  # the short way to what follows
+            return likeliest
     if t is not None and t != 1:
         logits = temperature(logits, t)
     if k is not None:

@@ -58,19 +58,19 @@ def test_passes_drop_out_by_step_pass_and_worker_alone(rng, monkeypatch):
     assert drawn[:2] == drawn[2:4] and len(set(drawn)) == 6 and values[0] == values[1] != values[2]
 
 
-def test_a_small_model_takes_its_batch_whole_and_a_wide_one_in_parts_of_1024_tokens():
+def test_a_small_model_takes_its_batch_whole_and_a_wide_one_in_parts_of_768_tokens():
     assert passes.rows_at_once(32, model(64, width=32, n_layer=2)) == 32
-    assert passes.rows_at_once(16, model(128)) == 8
-    assert passes.rows_at_once(8, model(256, width=384, n_layer=6)) == 4
+    assert passes.rows_at_once(16, model(128)) == 6
+    assert passes.rows_at_once(8, model(256, width=384, n_layer=6)) == 3
     assert passes.rows_at_once(8, model(2048, width=384, n_layer=6)) == 1
 
 
 @pytest.mark.parametrize("n", range(1, 40))
 def test_parts_are_even_and_within_the_limit(n):
-    config = model(128)  # eight sequences at most
+    config = model(128)  # six sequences at most
     rows = passes.rows_at_once(n, config)
     parts = -(-n // rows)
-    assert rows <= 8 and parts == -(-n // 8) and rows == -(-n // parts)
+    assert rows <= 6 and parts == -(-n // 6) and rows == -(-n // parts)
 
 
 def test_no_sequences_need_no_parts():

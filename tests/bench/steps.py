@@ -15,7 +15,6 @@ from minillm.optim import AdamW
 from minillm.trees import leaves
 from minillm.workers import Workers
 
-BLAS = "one process, BLAS threads"
 PRODUCT = 2048  # rows and columns of the square product that shows what the machine can do
 TOLERANCE = 1e-5  # of the largest number in a gradient; measured: 2e-6
 
@@ -135,7 +134,7 @@ def measure(threads, *, sizes=STEPS, quick=False, say=print):
 
     machine.keep_memory()
     torch.set_num_threads(threads)
-    with threadpoolctl.threadpool_limits(threads):
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):  # NumPy's: each of our processes has one thread
         return [row for size in sizes for row in measure_one(size, threads, quick, say)]
 
 
@@ -145,24 +144,23 @@ def measure_one(size, threads, quick, say):
 
     params, ids, targets = batch(size)
     with crew_of(threads) if threads > 1 else contextlib.nullcontext() as crew:
-        contenders = {FAST: Ours(params, ids, targets, size=size)}
-        if threads == 1:
-            contenders[PLAIN] = Ours(params, ids, targets, size=size, mode=plain)
+        contenders = {}
+        if crew:
+            contenders[WORKERS] = Ours(params, ids, targets, size=size, crew=crew)
         else:
-            contenders[BLAS] = contenders.pop(FAST)
-            libraries = threadpoolctl.ThreadpoolController().select(user_api="blas")
-            alone = lambda: libraries.limit(limits=1)  # a worker uses one core, and the others are other workers'
-            contenders[WORKERS] = Ours(params, ids, targets, size=size, mode=alone, crew=crew)
+            contenders[FAST] = Ours(params, ids, targets, size=size)
+            contenders[PLAIN] = Ours(params, ids, targets, size=size, mode=plain)
         contenders[EAGER] = theirs(size)
         step, why = (None, "left out of a quick run") if quick else compiled(size)
         if step:
             contenders[COMPILED] = step
         check(contenders, contenders[EAGER])
-        a = np.random.default_rng(0).standard_normal((PRODUCT, PRODUCT), np.float32)
-        out = np.empty_like(a)
-        runs = contenders | {"sgemm": lambda: np.matmul(a, a, out=out)}
-        pause = 0.05 if threads > 1 else 0.0
-        timing = in_turns(runs, seconds=0.02 if quick else 0.25, warm_up=1 if quick else 2, rest=pause)
+        runs, rest = dict(contenders), 0.2  # for the threads of one to stop spinning before the next begins
+        if threads == 1:
+            a = np.random.default_rng(0).standard_normal((PRODUCT, PRODUCT), np.float32)
+            out, rest = np.empty_like(a), 0.0
+            runs["sgemm"] = lambda: np.matmul(a, a, out=out)
+        timing = in_turns(runs, seconds=0.02 if quick else 0.25, warm_up=1 if quick else 2, rest=rest)
         rows = rows_of(size, threads, timing, why)
     for row in rows:
         if row.part == "step" and row.ratio:
@@ -174,7 +172,7 @@ def measure_one(size, threads, quick, say):
 def rows_of(size, threads, timing, why):
     """What a Timing of one size says."""
     ms = {name: 1e3 * seconds for name, seconds in timing.seconds.items()}
-    case, ours = str(size), [name for name in (FAST, PLAIN, WORKERS, BLAS) if name in ms]
+    case, ours = str(size), [name for name in (FAST, PLAIN, WORKERS) if name in ms]
     rows = []
     for mine in ours:
         for peer in (EAGER, COMPILED):
@@ -184,13 +182,11 @@ def rows_of(size, threads, timing, why):
             else:
                 row = Row("step", case, threads, mine, peer, "ms", ms[mine], None, None, target, why)
             rows.append(row)
-    best = WORKERS if WORKERS in ms else ours[0]
-    work, product = flops(size) / 1e6, 2 * PRODUCT**3 / 1e6
-    reached, possible = work / ms[best], product / ms["sgemm"]
-    peer = f"product of {PRODUCT} x {PRODUCT}"
-    target = share_target(size) if threads == 1 else ""
-    rows.append(Row("sgemm", case, threads, best, peer, "GFLOP/s", reached, possible, reached / possible, target))
     if threads == 1:
+        work, product = flops(size) / 1e6, 2 * PRODUCT**3 / 1e6
+        reached, possible = work / ms[FAST], product / ms["sgemm"]
+        peer, share = f"product of {PRODUCT} x {PRODUCT}", share_target(size)
+        rows.append(Row("sgemm", case, 1, FAST, peer, "GFLOP/s", reached, possible, reached / possible, share))
         faults = timing.faults
         for mine in ours:
             rows.append(Row("faults", case, 1, mine, EAGER, "faults", faults[mine], faults[EAGER]))
