@@ -5,9 +5,9 @@ import numpy as np
 from . import gpt
 from .backend import array_module
 
-# On a CPU, more sequences at once take more memory, and no less time once each product is large.  Measured with 4 blocks
-# of width 128 and 16 x 128 tokens: 171 ms and 39 MB a step with these limits, 172 ms and 97 MB without; with 6 blocks of
-# width 384 and 8 x 256 tokens: 1,672 ms and 113 MB with them, 1,677 ms and 351 MB without.
+# On a CPU, more sequences at once take more memory, and no less time once each product is large.  Measured with 4
+# blocks of width 128 and 16 x 128 tokens: 171 ms and 39 MB a step with these limits, 172 ms and 97 MB without; with 6
+# blocks of width 384 and 8 x 256 tokens: 1,672 ms and 113 MB with them, 1,677 ms and 351 MB without.
 NUMBERS = 3 * 2**17  # tokens x width x blocks of one pass
 TOKENS = 768  # but at least so many, or what whole sequences have of them
 

@@ -32,6 +32,7 @@ TESTS = (
     "test_kernels.py",
     "test_one_token.py",
     "test_backend.py",
+    "test_passes.py",
 )
 
 PARITY = ("test_layers_parity.py", "test_gpt_parity.py")  # against PyTorch and Transformers, where they are installed
@@ -301,6 +302,19 @@ MUTATIONS = [
         ("arrives one step early",            "(steps + 1 - step) / (steps + 1 - start)", "(steps - step) / max(1, steps - start)"),
         ("cooldown in steps",                 "round(cooldown * steps)",               "round(cooldown)"),
         ("below final after the end",         "max(0.0, (steps + 1 - step) / (steps + 1 - start))", "(steps + 1 - step) / (steps + 1 - start)"),
+    ),
+    *planted("passes.py", "passes",
+        ("every part counts alike",           "share * len(ids[some]) / B",           "share / -(-B // (rows or B))"),
+        ("the share is forgotten",            "weight = share * len",                 "weight = len"),
+        ("the last sequence is left out",     "range(0, B, rows or max(1, B))",       "range(0, B - 1, rows or max(1, B))"),
+        ("parts overlap by a sequence",       "slice(first, first + (rows or B))",    "slice(max(0, first - 1), first + (rows or B))"),
+        ("the loss of the last part alone",   "total = total + weight * value",       "total = weight * value"),
+        ("dropout forgets the step",          "if worker else (step, part)",          "if worker else (0, part)"),
+        ("dropout forgets the part",          "if worker else (step, part)",          "if worker else (step, 0)"),
+        ("dropout forgets the worker",        "(step, part, worker) if worker",       "(step, part) if worker"),
+        ("dropout forgets the seed",          "SeedSequence(recipe.seed,",            "SeedSequence(0,"),
+        ("parts are as large as they may be", "    return -(-n // max(1, parts))",     "    return max(1, min(n, most))"),
+        ("the limit is passed by one",        "parts = -(-n // max(1, most))",        "parts = n // max(1, most)"),
     ),
     *planted("kernels/cpu.py", "fast layer_norm",
         ("the last block is short by a row",  "min(i + n, rows)) for i",               "min(i + n, rows - (i > 0))) for i"),

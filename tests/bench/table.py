@@ -9,7 +9,7 @@ PARTS = {  # title, what the last columns mean, decimals of the figures
     "step": (
         "A training step",
         "Ours is what training runs (fast); the definitions alone, inside plain(); or, on several cores, as many "
-        "workers with one thread each, and beside them one process whose products alone use all cores. "
+        "workers with one thread each. "
         "The ratio is how many times as fast as the peer ours is.",
         2,
     ),
