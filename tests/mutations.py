@@ -1,6 +1,6 @@
 """Planted bugs: do the tests notice?  Each is put into a copy of the repository, alone, and the tests are run on it.
 
-python tests/mutations.py                   all of them, about twenty minutes; exit code 1 if one survives
+python tests/mutations.py                   all of them; exit code 1 if one survives
 python tests/mutations.py layer_norm clip   those with one of these words in their name
 python tests/mutations.py --list            their names
 

@@ -42,7 +42,7 @@ def test_a_share_of_no_sequences_learns_nothing(rng):
     assert passes.learn(tiny_gpt(rng, config), nothing, nothing, None, **options) == 0
 
 
-def test_passes_drop_out_by_step_pass_and_worker_alone(rng, monkeypatch):
+def test_passes_drop_out_by_seed_step_pass_and_worker_alone(rng, monkeypatch):
     config, drawn, loss = tiny_config(dropout=0.2), [], gpt.loss
 
     def draws(params, *, rng, **options):
@@ -51,11 +51,11 @@ def test_passes_drop_out_by_step_pass_and_worker_alone(rng, monkeypatch):
 
     monkeypatch.setattr(passes.gpt, "loss", draws)
     params, (ids, targets) = tiny_gpt(rng, config), rng.integers(0, 11, (2, 4, 9))
-    take = lambda **o: passes.learn(
-        params, ids, targets, lambda grads: None, config=config, recipe=Recipe(seed=5), rows=2, **o
+    take = lambda seed=5, **o: passes.learn(
+        params, ids, targets, lambda grads: None, config=config, recipe=Recipe(seed=seed), rows=2, **o
     )
-    values = [take(step=1), take(step=1), take(step=2), take(step=1, worker=1)]
-    assert drawn[:2] == drawn[2:4] and len(set(drawn)) == 6 and values[0] == values[1] != values[2]
+    values = [take(step=1), take(step=1), take(step=2), take(step=1, worker=1), take(step=1, seed=6)]
+    assert drawn[:2] == drawn[2:4] and len(set(drawn)) == 8 and values[0] == values[1] != values[2]
 
 
 def test_a_small_model_takes_its_batch_whole_and_a_wide_one_in_parts_of_768_tokens():
