@@ -94,6 +94,16 @@ def test_writing_with_a_cache_gives_the_same_logits_as_reading_at_once(rng, vari
     assert cache.length == 9
 
 
+def read_in_pieces(params, ids, cuts, *, config, where, padding):
+    """The logits of prompts that are padded on the left and read through a cache, from a to b for each (a, b)."""
+    cache, logits = gpt.Cache(), []
+    for a, b in cuts:
+        given = {"positions": where[:, a:b], "key_padding_mask": padding[:, :b]}
+        piece, _ = gpt.gpt(params, ids=ids[:, a:b], config=config, cache=cache, **given)
+        logits.append(piece)
+    return np.concatenate(logits, 1)
+
+
 @pytest.mark.parametrize("positions", ["learned", "rotary", "none"])
 def test_prompts_of_unequal_length_padded_on_the_left_give_what_each_gives_alone(rng, positions):
     config = tiny_config(positions=positions)
@@ -103,18 +113,7 @@ def test_prompts_of_unequal_length_padded_on_the_left_give_what_each_gives_alone
     ids = np.stack([np.concatenate([np.full(6 - n, 10), a]) for n, a in zip(lengths, alone, strict=True)])
     where = np.maximum(np.arange(total) - pad, 0)
     padding = np.arange(total) < pad
-    cache, logits = gpt.Cache(), []
-    for a, b in [(0, 6), (6, 7), (7, 9)]:
-        piece, _ = gpt.gpt(
-            params,
-            ids=ids[:, a:b],
-            config=config,
-            positions=where[:, a:b],
-            key_padding_mask=padding[:, :b],
-            cache=cache,
-        )
-        logits.append(piece)
-    logits = np.concatenate(logits, 1)
+    logits = read_in_pieces(params, ids, [(0, 6), (6, 7), (7, 9)], config=config, where=where, padding=padding)
     for row, a, n in zip(logits, alone, lengths, strict=True):
         expected, _ = gpt.gpt(params, ids=a[None], config=config)
         np.testing.assert_allclose(row[6 - n :], expected[0], rtol=1e-10, atol=1e-12)

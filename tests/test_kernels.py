@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_gpt import VARIANTS, name, tiny_config, tiny_gpt
+from test_gpt import VARIANTS, name, read_in_pieces, tiny_config, tiny_gpt
 
 from minillm import gpt, optim
 from minillm.backend import plain
@@ -101,18 +101,8 @@ def test_prompts_padded_on_the_left_give_what_each_gives_alone(positions):
     lengths = [68, 66, 1]
     pad = np.array([[68 - n] for n in lengths])
     where, padding = np.maximum(np.arange(T) - pad, 0), np.arange(T) < pad
-    cache, logits = gpt.Cache(), []
-    for a, b in [(0, 68), (68, 69), (69, 70)]:
-        piece, _ = gpt.gpt(
-            params,
-            ids=ids[:, a:b],
-            config=config,
-            positions=where[:, a:b],
-            key_padding_mask=padding[:, :b],
-            cache=cache,
-        )
-        logits.append(piece)
-    logits = np.concatenate(logits, 1)
+    cuts = [(0, 68), (68, 69), (69, 70)]
+    logits = read_in_pieces(params, ids, cuts, config=config, where=where, padding=padding)
     for row, each, n in zip(logits, ids, lengths, strict=True):
         with plain():
             expected, _ = gpt.gpt(params, ids=each[None, 68 - n :], config=config)
