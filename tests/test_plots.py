@@ -93,7 +93,8 @@ def test_the_description_has_the_names_the_units_and_the_numbers(log):
     words = plots.describe(plots.training(log, LADDER))
     assert words.startswith("tiny: the loss while it learns. Loss (nats per character) against characters learned from")
     assert (
-        "validation: 1.90 at 0.512, 1.80 at 1.02, 1.75 at 1.54, 1.70 at 2.05; lowest 1.70 at 2.05 (4 points)" in words
+        "validation: 1.9 at 0.512, 1.8 at 1.02, 1.75 at 1.54, 1.7 at 2.05; lowest 1.7 at 2.05, highest 1.9 at 0.512, "
+        "mean 1.788 (4 points)" in words
     )
     assert "levels: uniform 4.36, bigram 2.48, 4-gram 1.76, 5-gram 1.64, 6-gram 1.64." in words
     assert "_" not in words

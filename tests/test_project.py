@@ -19,12 +19,13 @@ LIBRARY = sorted((ROOT / "minillm").rglob("*.py"))
 # A new file of the library gets its place here.
 ORDER = [
     ["__init__"],
+    ["describe"],
     ["specs", "bpe", "config", "door", "shakespeare", "download", "runlog", "ngram", "machine", "plots", "atomic"],
     ["kernels", "kernels.one_token", "kernels.gpu"],
     ["kernels.cpu"],
     ["backend", "batches", "tokenizer", "corpus", "counts", "shared"],
     ["trees", "layers", "cache", "material"],
-    ["gpt", "optim", "check", "checkpoints"],
+    ["gpt", "optim", "check", "checkpoints", "widgets"],
     ["sample", "recipe", "passes", "kernels.checks"],
     ["report", "workers"],
     ["train", "doctor"],

@@ -1,0 +1,136 @@
+"""The words of a figure: what it shows, in numbers, for those who cannot see it and for tests that compare."""
+
+import math
+
+import numpy as np
+
+
+def describe(figure, n_points=8):
+    """The figure in words: for each axes its curves, bars, points, arrows, images and levels, with their numbers.
+
+    A curve is said at up to n_points of its points, and by one number over all of them, so that a change of 1 % in any
+    point that is named, or in all, changes the words.  What differs in the last bits only gives the same words.
+    An artist whose label begins with an underscore is not said.
+    """
+    said = [f"{figure.get_suptitle()}."] if figure.get_suptitle() else []
+    for ax in figure.axes:
+        said.append(_heading(ax))
+        levels = [line for line in ax.lines if _name(line).endswith(" (level)")]
+        said += [_curve(line, ax, n_points) for line in ax.lines if _name(line) and line not in levels]
+        said += [_bars(bars, ax) for bars in ax.containers if _name(bars) and hasattr(bars, "patches")]
+        said += [_points(dots, n_points) for dots in ax.collections if _name(dots) and len(dots.get_offsets())]
+        said += [_image(image) for image in ax.images if not str(image.get_label()).startswith("_x")]
+        said += [_arrow(text) for text in ax.texts if _name(text) and getattr(text, "arrow_patch", None)]
+        if levels:
+            names = [f"{_name(line).removesuffix(' (level)')} {number(line.get_ydata()[0])}" for line in levels]
+            said.append(f"  levels: {', '.join(names)}.")
+        said += [f"  {text.get_text()}" for text in ax.texts if _name(text) and not getattr(text, "arrow_patch", None)]
+    return "\n".join(said)
+
+
+def number(value, digits=3):
+    """A number in words' form, to three significant digits: 0.00412, 1.5, 2510, 3.11e+07.
+
+    It is first rounded to seven digits, so that a number like 1.125, which lies between two roundings, goes the same
+    way on a machine that computes 1.1250000000000002.
+    """
+    steady = float(f"{value:.7g}")
+    if not math.isfinite(steady) or steady == 0:
+        return "0" if steady == 0 else str(steady)  # never "-0"
+    rounded = f"{steady:.{digits}g}"
+    return f"{float(rounded):.0f}" if 1000 <= abs(steady) < 999_500 else rounded
+
+
+def _heading(ax):
+    title = ax.get_title("left") or ax.get_title() or "Figure"
+    if not ax.axison:
+        return f"{title}."
+    y = ax.get_ylabel() or "y"
+    scales = [
+        f"{name} logarithmic" for name, scale in (("x", ax.get_xscale()), ("y", ax.get_yscale())) if scale == "log"
+    ]
+    return f"{title}. {y[:1].upper()}{y[1:]} against {ax.get_xlabel() or 'x'}{', ' * bool(scales)}{', '.join(scales)}."
+
+
+def _name(artist):
+    """What an artist is called; nothing if it is not to be said."""
+    label = str(artist.get_label())
+    return "" if label.startswith("_") else label
+
+
+def _curve(line, ax, n_points):
+    x, y = np.asarray(line.get_data(), float)
+    log = ax.get_yscale() == "log"
+    drawn = np.isfinite(x) & np.isfinite(y) & ((y > 0) | (not log))
+    gaps = f"{len(x) - drawn.sum()} of {len(x)} not drawn" if not drawn.all() else ""
+    if not drawn.any():
+        return f"  {_name(line)}: nothing drawn, of {_count(len(x))}."
+    first_gap = f", the first at {_places(x)[np.argmin(drawn)]}" if gaps else ""
+    at, y = np.array(_places(x))[drawn], y[drawn] if log else _settled(y[drawn])
+    points = ", ".join(f"{number(y[j])} at {at[j]}" for j in sampled(len(y), n_points))
+    if len(y) > 1:
+        mean = f"geometric mean {number(math.exp(np.log(y).mean()), 4)}" if log else f"mean {number(y.mean(), 4)}"
+        low, high = _first(y.min(), y), _first(y.max(), y)
+        points += f"; lowest {number(y[low])} at {at[low]}, highest {number(y[high])} at {at[high]}, {mean}"
+    return f"  {_name(line)}: {points} ({_count(len(x))}{', ' * bool(gaps)}{gaps}{first_gap})."
+
+
+def sampled(n, n_points=8):
+    """Which of n points are said: the first, the last, and others evenly between."""
+    return np.unique(np.linspace(0, n - 1, min(n_points, n)).round().astype(int))
+
+
+def _settled(y):
+    """Where only rounding keeps a number from 0, it is 0."""
+    return np.where(np.abs(y) <= 1e-12 * max(1, np.abs(y).max()), 0, y)
+
+
+def _first(value, y):
+    """The first place that has this value but for rounding."""
+    return int(np.argmax(np.abs(y - value) <= 1e-6 * max(abs(value), 1e-12 * np.abs(y).max())))
+
+
+def _places(x):
+    """Positions in full if they are whole numbers, which count something, and otherwise rounded."""
+    known = x[np.isfinite(x)]
+    whole = (known == np.round(known)).all() and (np.abs(known) < 1e15).all()
+    return [f"{place:.0f}" if whole and np.isfinite(place) else number(place) for place in x]
+
+
+def _count(n):
+    return f"{n} point{'s' * (n != 1)}"
+
+
+def _bars(bars, ax):
+    heights = _settled(np.array([bar.get_y() + bar.get_height() for bar in bars]))
+    centres = [bar.get_x() + bar.get_width() / 2 for bar in bars]
+    names = dict(zip(ax.get_xticks(), (tick.get_text() for tick in ax.get_xticklabels()), strict=True))
+    said = [f"{number(height)} at {names.get(c) or number(c)}" for height, c in zip(heights, centres, strict=True)]
+    return f"  {_name(bars)}: {', '.join(said)}; mean {number(heights.mean(), 4)} ({len(heights)} bars)."
+
+
+def _points(dots, n_points):
+    xy = np.asarray(dots.get_offsets(), float)
+    xy = xy[np.isfinite(xy).all(1)]
+    said = ", ".join(f"({number(x)}, {number(y)})" for x, y in xy[sampled(len(xy), n_points)])
+    x, y = _settled(xy.mean(0))
+    return f"  {_name(dots)}: {said}; mean ({number(x, 4)}, {number(y, 4)}) ({_count(len(xy))})."
+
+
+def _image(image):
+    a = np.asarray(image.get_array(), float)
+    low, high = (np.unravel_index(_first(value, a.ravel()), a.shape) for value in (a.min(), a.max()))
+    return (
+        f"  image of {a.shape[0]} rows and {a.shape[1]} columns: lowest {number(a[low])} in row {low[0]}, "
+        f"column {low[1]}, highest {number(a[high])} in row {high[0]}, column {high[1]}, mean {number(a.mean(), 4)}, "
+        f"root mean square {number(math.sqrt((a * a).mean()), 4)}."
+    )
+
+
+def _arrow(text):
+    (x0, y0), (x1, y1) = _settled(np.array([text.xyann, text.xy], float))
+    length = math.hypot(x1 - x0, y1 - y0)
+    return (
+        f"  arrow {_name(text)}: from ({number(x0)}, {number(y0)}) to ({number(x1)}, {number(y1)}), "
+        f"length {number(length)}."
+    )

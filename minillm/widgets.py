@@ -1,0 +1,148 @@
+"""Panels: a figure that follows sliders and choices.  What a panel shows is computed by plain functions."""
+
+import math
+
+import numpy as np
+
+from . import layers, plots
+from .describe import number
+
+WIRINGS = "plain", "residual", "pre-norm", "post-norm"
+
+
+def panel(draw, **controls):
+    """Show controls, and below them what `draw` makes of their values; it is drawn anew whenever one is moved.
+
+    draw(**values) returns (figure, text).  controls are ipywidgets, or ranges in the short form of ipywidgets:
+    (low, high) or (low, high, step) is a slider, a list is a choice.  The first frame is ordinary output, which stays
+    in a stored notebook; later ones take its place.  If `draw` fails then, the frame says so in a sentence; if it
+    fails at first, the cell fails.  Returns None.
+    """
+    from IPython.display import display
+
+    knobs = {name: _knob(name, control) for name, control in controls.items()}
+    values = {name: knob.value for name, knob in knobs.items()}
+    figure, text = draw(**values)
+    display(_box(knobs), raw=True)
+    frame = display(_picture(figure), raw=True, display_id=True)
+    words = display({"text/plain": text}, raw=True, display_id=True)
+
+    def redraw(change):
+        try:
+            figure, text = draw(**{name: knob.value for name, knob in knobs.items()})
+            shown, said = _picture(figure), text
+        except Exception as error:
+            shown, said = {"text/plain": f"This could not be drawn. {type(error).__name__}: {error}"}, ""
+        frame.update(shown, raw=True)
+        words.update({"text/plain": said}, raw=True)
+
+    for knob in knobs.values():
+        knob.observe(redraw, names="value")
+
+
+def _knob(name, control):
+    import ipywidgets
+
+    knob = ipywidgets.interactive.widget_from_abbrev(control)
+    if knob is None:
+        raise ValueError(f"panel: {control!r} is no control; {name} can be a widget, (low, high, step) or a list.")
+    knob.description = knob.description or name
+    knob.style.description_width = "initial"
+    return knob
+
+
+def _box(knobs):
+    import ipywidgets
+
+    box = ipywidgets.VBox(list(knobs.values()))
+    said = ", ".join(f"{knob.description} {knob.value}" for knob in knobs.values())
+    return {**box._repr_mimebundle_(), "text/plain": f"Controls, which move while the notebook runs: {said}."}
+
+
+def _picture(figure):
+    return figure._repr_mimebundle_()
+
+
+def spread_through_layers(wiring, scale, *, n_layer=24, C=64, T=32, seed=0):
+    """The spread of activations on the way up through a stack of linear layers, and of gradients on the way down.
+
+    The weights are normal / sqrt(C) * scale; T positions of C standard normal channels go in, and the gradient that
+    comes from above is standard normal too.  wiring says what a layer does: "plain" x = L(x), "residual" x = x + L(x),
+    "pre-norm" x = x + L(norm(x)), "post-norm" x = norm(x + L(x)).  Returns (activations, gradients), (n_layer + 1,)
+    each: the standard deviation over the channels, averaged over the positions, at the input of layer 0, 1, ... and at
+    the top.  ValueError for any other wiring.
+    """
+    if wiring not in WIRINGS:
+        raise ValueError(f"the wiring must be one of {', '.join(WIRINGS)}, not {wiring!r}.")
+    rng = np.random.default_rng(seed)
+    x, dx = rng.standard_normal((2, T, C))
+    weights = rng.standard_normal((n_layer, C, C)) / math.sqrt(C) * scale
+    activations, gradients, backwards = [spread(x)], [spread(dx)], []
+    for w in weights:
+        x, backward = _layer(x, w, wiring)
+        activations.append(spread(x))
+        backwards.append(backward)
+    for backward in reversed(backwards):
+        dx = backward(dx)
+        gradients.append(spread(dx))
+    return np.array(activations), np.array(gradients[::-1])
+
+
+def spread(x):
+    """The standard deviation over the channels, averaged over the positions.  x (T, C) -> float"""
+    return float(x.std(-1).mean())
+
+
+def _layer(x, w, wiring):
+    """One linear layer and what is wired around it: y, and the function from dy to dx."""
+    C = x.shape[-1]
+    norm = lambda x: layers.layer_norm(x, np.ones(C), np.zeros(C))
+    if wiring == "plain":
+        y, backward = layers.linear(x, w)
+        return y, lambda dy: backward(dy)[0]
+    if wiring == "residual":
+        y, backward = layers.linear(x, w)
+        return x + y, lambda dy: dy + backward(dy)[0]
+    if wiring == "pre-norm":
+        h, norm_backward = norm(x)
+        y, backward = layers.linear(h, w)
+        return x + y, lambda dy: dy + norm_backward(backward(dy)[0])[0]
+    y, backward = layers.linear(x, w)
+    h, norm_backward = norm(x + y)
+
+    def post_norm_backward(dh):
+        dy = norm_backward(dh)[0]
+        return dy + backward(dy)[0]
+
+    return h, post_norm_backward
+
+
+def draw_spread(wiring, scale):
+    """The figure of the panel for the spread through 24 layers, and a sentence with its numbers."""
+    up, down = spread_through_layers(wiring, scale)
+    plain_up, plain_down = spread_through_layers("plain", scale)
+    beside = () if wiring == "plain" else ("plain",)
+    rows, layer = {"plain": (plain_up, plain_down)}, np.arange(len(up))
+    rows[wiring] = up, down
+    figure, (left, right) = plots.canvas(1, 2, height=3.5)
+    look = {"log_y": True, "y_range": (1e-16, 1e16), "beside": beside}
+    going_up = {name: curves[0] for name, curves in rows.items()}
+    going_down = {name: curves[1][::-1] for name, curves in rows.items()}
+    plots.curves(
+        layer, going_up, title="Activations, on the way up", x_label="layer", y_label="spread", ax=left, **look
+    )
+    labels = {"x_label": "layer", "y_label": "spread of the gradient"}
+    plots.curves(layer[::-1], going_down, title="Gradients, on the way down", ax=right, **labels, **look)
+    n = len(up) - 1
+    return figure, (
+        f"{wiring}, weights times {number(scale)}: after {n} layers the spread is {number(up[-1] / up[0])} times that "
+        f"of the input, and the gradient that reaches layer 0 is {number(down[0] / down[-1])} times the one at the top."
+    )
+
+
+def spread_panel():
+    """A panel: how far the numbers spread through 24 layers, and the gradients on their way back."""
+    import ipywidgets
+
+    scale = ipywidgets.FloatLogSlider(1, base=2, min=-2, max=2, step=0.125, readout_format=".2f")
+    panel(draw_spread, scale=scale, wiring=list(WIRINGS))
