@@ -20,6 +20,7 @@ import operator
 import os
 import platform
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -311,6 +312,12 @@ def lab(arguments):
     say("Opening JupyterLab. Control-C in this window stops it.")
     signal.signal(signal.SIGINT, lambda *_: None)
     return subprocess.run([*command, *arguments], cwd=ROOT, env=surroundings(python, one_thread=False)).returncode
+
+
+def chromium():
+    """Where Chromium or Chrome is: what CHROMIUM says, or the first on PATH; None if there is neither."""
+    names = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"]
+    return next(filter(None, (shutil.which(name) for name in names if name)), None)
 
 
 def notebook_folders():
