@@ -14,7 +14,7 @@ def describe(figure, n_points=8):
     """
     said = [f"{figure.get_suptitle()}."] if figure.get_suptitle() else []
     for ax in figure.axes:
-        said.append(_heading(ax))
+        said += _heading(ax)
         levels = [line for line in ax.lines if _name(line).endswith(" (level)")]
         said += [_curve(line, ax, n_points) for line in ax.lines if _name(line) and line not in levels]
         said += [_bars(bars, ax) for bars in ax.containers if _name(bars) and hasattr(bars, "patches")]
@@ -42,14 +42,15 @@ def number(value, digits=3):
 
 
 def _heading(ax):
-    title = ax.get_title("left") or ax.get_title() or "Figure"
+    title = ax.get_title("left") or ax.get_title()
     if not ax.axison:
-        return f"{title}."
-    y = ax.get_ylabel() or "y"
+        return [f"{title}."] if title else []
+    title = title or "Figure"
+    x, y = ax.get_xlabel() or "x", ax.get_ylabel() or "y"
     scales = [
         f"{name} logarithmic" for name, scale in (("x", ax.get_xscale()), ("y", ax.get_yscale())) if scale == "log"
     ]
-    return f"{title}. {y[:1].upper()}{y[1:]} against {ax.get_xlabel() or 'x'}{', ' * bool(scales)}{', '.join(scales)}."
+    return [f"{title}. {', '.join([f'{y[:1].upper()}{y[1:]} against {x}', *scales])}."]
 
 
 def _name(artist):
@@ -113,6 +114,8 @@ def _points(dots, n_points):
     xy = np.asarray(dots.get_offsets(), float)
     xy = xy[np.isfinite(xy).all(1)]
     said = ", ".join(f"({number(x)}, {number(y)})" for x, y in xy[sampled(len(xy), n_points)])
+    if len(xy) == 1:
+        return f"  {_name(dots)}: at {said}."
     x, y = _settled(xy.mean(0))
     return f"  {_name(dots)}: {said}; mean ({number(x, 4)}, {number(y, 4)}) ({_count(len(xy))})."
 

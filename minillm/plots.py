@@ -1,18 +1,25 @@
-"""Every figure, from arrays, never from models: one style, and words for those who cannot see it."""
-
-import base64
-import contextlib
-import functools
-import io
-import threading
+"""Every figure, from arrays, never from models: the curves of a run, any curves, and the circle of layer norm."""
 
 import numpy as np
 
-from .describe import describe
+from .canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, STYLE, canvas, png, style
+from .describe import describe, number
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart (jfly.uni-koeln.de/color); each curve also differs
-# in form, for print in grey.
-BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#666666"
+__all__ = [
+    "GREY",
+    "STYLE",
+    "canvas",
+    "circle",
+    "curves",
+    "describe",
+    "png",
+    "rungs",
+    "smooth",
+    "spread",
+    "style",
+    "training",
+]
+
 LOOKS = [  # colour, dashes, marker: each of the three tells a curve from the others
     (BLUE, "-", "o"),
     (ORANGE, (0, (6, 2)), "s"),
@@ -21,36 +28,6 @@ LOOKS = [  # colour, dashes, marker: each of the three tells a curve from the ot
     (SKY, (0, (3, 1.5)), "v"),
     ("black", (0, (3, 1.5, 1, 1.5, 1, 1.5)), "P"),
 ]
-_TURN = threading.RLock()
-STYLE = {
-    "figure.facecolor": "white",
-    "figure.figsize": (7.2, 4.2),  # inches: the width of a page of print, and of a notebook
-    "figure.dpi": 110,
-    "font.family": ["DejaVu Sans"],  # comes with Matplotlib, so a figure is the same on every machine
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.labelsize": 10,
-    "axes.edgecolor": GREY,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "grid.color": "#E6E6E6",
-    "grid.linewidth": 0.8,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "xtick.labelcolor": "black",
-    "ytick.labelcolor": "black",
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "lines.linewidth": 1.8,
-    "legend.edgecolor": "none",
-    "legend.framealpha": 0.9,
-    "legend.fancybox": False,
-}
 
 
 def training(log, ladder=None, *, token=None):
@@ -111,7 +88,8 @@ def curves(x, ys, *, title, x_label, y_label, log_x=False, log_y=False, y_range=
         for i, (name, y) in enumerate(ys.items()):
             colour, dashes, marker = (GREY, (0, (4, 3)), None) if name in beside else next(looks)
             few = max(1, len(x) // 8)
-            dots = {"marker": marker, "markersize": 4.5, "markeredgecolor": "white", "markevery": (i % few, few)}
+            dots = {"marker": marker, "markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.6}
+            dots["markevery"] = (i % few, few)
             width = 1 if name in beside else 1.8
             y = np.where(np.isfinite(y), y, np.nan)
             lines += ax.plot(x, y, label=name, color=colour, linestyle=dashes, linewidth=width, **dots)
@@ -152,106 +130,111 @@ def circle(xhat, dxhat):
     """What layer norm's backward pass keeps of a gradient, for three channels: the part along the circle of all xhat.
 
     xhat (3,) has mean 0 and variance 1, so it lies in the plane of all vectors with mean 0, on a circle of radius
-    sqrt(3), and a small change of x moves it only along that circle.  dxhat (3,) is drawn within the plane: the arrow,
-    its part along xhat, and the tangent, which is all that is left.  The part along (1, 1, 1) stands out of the plane,
-    and is said in words.  Returns a Figure.  ValueError if xhat is not normalised.
+    sqrt(3), and a small change of x moves it only along that circle.  The picture is that plane, seen from (1, 1, 1).
+    dxhat (3,) is the sum of a part along (1, 1, 1), which stands out of the plane, a part along xhat, which leaves the
+    circle, and the tangent, which is what is left.  Returns a Figure.  ValueError if xhat is not normalised.
     """
     xhat, dxhat = np.asarray(xhat, float), np.asarray(dxhat, float)
     if xhat.shape != (3,) or dxhat.shape != (3,):
         raise ValueError(f"circle: xhat and dxhat must be (3,), not {xhat.shape} and {dxhat.shape}.")
-    if abs(xhat.mean()) > 1e-3 or abs(xhat.var() - 1) > 1e-3:
+    if not np.isfinite(dxhat).all():
+        raise ValueError(f"circle: dxhat must be three finite numbers, not {dxhat}.")
+    if not (abs(xhat.mean()) < 1e-3 and abs(xhat.var() - 1) < 1e-3):
         raise ValueError(f"circle: xhat must have mean 0 and variance 1, not {xhat.mean():.3g} and {xhat.var():.3g}.")
-    plane = np.array([[0, 1, -1], [2, -1, -1]]) / np.sqrt([[2], [6]])  # seen from (1, 1, 1); the first channel is up
-    point, arrow = plane @ xhat, plane @ dxhat
-    outwards = point / np.linalg.norm(point)
-    radial = outwards * (outwards @ arrow)
-    tangent = arrow - radial
+    mean, along = dxhat.mean(), xhat @ dxhat / (xhat @ xhat)
+    tangent = dxhat - mean - along * xhat
+    tangent = np.where(np.abs(tangent) > 1e-12 * np.abs(dxhat).max(), tangent, 0)
+    names = {
+        "xhat": f"xhat {_vector(xhat)}\nmay move along the circle only",
+        "dxhat": f"dxhat {_vector(dxhat)}\nas far as it lies in this plane",
+        "radial": f"radial {number(along)} times xhat\nleaves the circle, so it does nothing",
+        "tangent": f"tangent {_vector(tangent)}\nwhat is left of dxhat",
+        "out": f"{number(mean)} times (1, 1, 1)\nleaves the plane, so it does nothing",
+    }
     with style():
         figure, ax = canvas()
-        _draw_circle(ax, point, radial, tangent)
+        _draw_circle(ax, *(_SEEN_FROM_111 @ vector for vector in (xhat, along * xhat, tangent)), names)
     return figure
 
 
-def _draw_circle(ax, point, radial, tangent):
-    """The circle through `point` about 0, and from there an arrow's two parts and their sum."""
-    ax.set_aspect("equal")
+_SEEN_FROM_111 = np.array([[0, 1, -1], [2, -1, -1]]) / np.sqrt([[2], [6]])  # the first channel is up, the second right
+
+
+def _vector(numbers):
+    return f"({', '.join(number(value) for value in numbers)})"
+
+
+def _draw_circle(ax, point, radial, tangent, names):
+    """The circle through `point` about 0, and from there an arrow's two parts and their sum, each with its name."""
+    dxhat, radius, angle = radial + tangent, np.linalg.norm(point), np.arctan2(*point[::-1])
+    ax.figure.set_layout_engine("none")
+    ax.figure.suptitle("What is left of a gradient: the part along the circle", x=0.01, ha="left", fontsize=11)
+    ax.set(aspect="equal", position=[0.01, 0.02, 0.55, 0.88])
     ax.set_axis_off()
-    ax.set_title("What is left of a gradient on the circle of normalised vectors")
-    turn = np.linspace(0, 2 * np.pi, 361)
-    radius = np.linalg.norm(point)
-    ax.plot(radius * np.cos(turn), radius * np.sin(turn), color=GREY, linewidth=1, label="_circle")
-    ax.plot(*zip((0, 0), point, strict=True), color=GREY, linewidth=0.6, label="_radius")
-    ax.plot(0, 0, "+", color=GREY, label="_middle")
-    strong, weak = {"color": BLUE, "linewidth": 2.6}, {"color": GREY, "linewidth": 1.4, "linestyle": (0, (4, 2))}
-    arrows = {"radial": (radial, weak), "dxhat": (radial + tangent, {"color": ORANGE, "linewidth": 1.6})}
-    arrows["tangent"] = tangent, strong
-    for name, (arrow, look) in arrows.items():
-        look = {"arrowstyle": "-|>", "mutation_scale": 13, "shrinkA": 0, "shrinkB": 0, **look}
-        ax.annotate("", point + arrow, point, arrowprops=look, label=name)
+
+    for turn, look in (
+        (np.linspace(0, 2 * np.pi, 361), {"color": GREY, "linewidth": 1}),
+        (angle + np.linspace(-0.4, 0.4, 41), {"color": SKY, "linewidth": 6, "alpha": 0.5}),
+    ):
+        ax.plot(radius * np.cos(turn), radius * np.sin(turn), label="_circle", zorder=1, **look)
+    ax.plot(*np.transpose([(0, 0), point]), color=GREY, linewidth=0.6, label="_radius")
     for end in (tangent, radial):  # the two other sides of the rectangle whose diagonal is dxhat
-        ax.plot(*zip(point + end, point + radial + tangent, strict=True), ":", color=GREY, linewidth=0.8, label="_side")
-    ax.plot(*point, "o", color="black", markersize=6, label="xhat")
-    reach = max(np.abs([point + arrow for arrow in (radial, tangent, radial + tangent)]).max(), radius) + 0.9
-    ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
+        ax.plot(*np.transpose([point + end, point + dxhat]), ":", color=GREY, linewidth=0.8, label="_side")
+    said = {name: words.replace("\n", ", ") for name, words in names.items()}
+    key = {"xhat": ax.scatter(*point, s=36, color="black", zorder=3, label=said["xhat"])}
+    looks = {
+        "dxhat": (dxhat, {"color": ORANGE, "linewidth": 1.8}),
+        "radial": (radial, {"color": GREY, "linewidth": 1.8, "linestyle": (0, (3, 1.5))}),
+        "tangent": (tangent, {"color": BLUE, "linewidth": 3.2}),
+    }
+    for name, (arrow, look) in looks.items():
+        if np.linalg.norm(arrow) > 1e-9 * radius:
+            head = {
+                "arrowstyle": "-|>",
+                "mutation_scale": min(14, 60 * np.linalg.norm(arrow)),
+                "shrinkA": 0,
+                "shrinkB": 0,
+            }
+            ax.annotate("", point + arrow, point, arrowprops=head | look, label=said[name], zorder=4)
+        key[name] = ax.plot([], [], label="_key", **look)[0]
+    key["out"] = ax.scatter(0, 0, s=110, color="black", linewidth=0.1, marker=r"$\odot$", zorder=3, label=said["out"])
+    beside = {"loc": "center left", "bbox_to_anchor": (0.57, 0.48), "bbox_transform": ax.figure.transFigure}
+    ax.legend(key.values(), [names[name] for name in key], labelspacing=1.2, fontsize=9.5, **beside)
 
     # The names stand at the corners of the rectangle, each pushed out along its own diagonal, so that no two can meet.
     outwards = point / radius
     along = np.array([-outwards[1], outwards[0]])
-    if radial @ outwards < 0:
-        outwards = -outwards
-    if tangent @ along < 0:
-        along = -along
-    corners = {"xhat": (0, -outwards - along), "radial": (radial, outwards - along)}
-    corners |= {"tangent": (tangent, along - outwards), "dxhat": (radial + tangent, outwards + along)}
+    outwards, along = outwards * (1 if radial @ outwards >= 0 else -1), along * (1 if tangent @ along >= 0 else -1)
+    corners = {
+        "xhat": (point, -outwards - along),
+        "radial": (point + radial, outwards - along),
+        "tangent": (point + tangent, along - outwards),
+        "dxhat": (point + dxhat, outwards + along),
+    }
+    look = {"textcoords": "offset points", "ha": "center", "va": "center", "zorder": 2}
+    look["bbox"] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+    places, reaches = [(-radius, -radius), (radius, radius)], [[(4, 4), (4, 4)]] * 2
     for name, (corner, away) in corners.items():
-        words = ax.annotate(name, point + corner, (0, 0), textcoords="offset points", ha="center", va="center")
-        box = words.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
-        away = away / np.linalg.norm(away)
-        words.xyann = away * (18 + 36 * np.abs(away) @ [box.width, box.height])  # 72 points an inch, and half a box
+        words = ax.annotate(name, corner, (0, 0), **look)
+        half = 36 * np.array(words.get_window_extent().size) / ax.figure.dpi  # 72 points an inch
+        words.xyann = away / np.sqrt(2) * (16 + half @ np.abs(away) / np.sqrt(2))
+        places.append(corner)
+        reaches.append([half - words.xyann, half + words.xyann])
+    _fit(ax, np.array(places), np.array(reaches))
 
 
-@contextlib.contextmanager
-def style():
-    """A context in which Matplotlib draws in the style of the course; earlier settings neither count nor change.
+def _fit(ax, places, reaches):
+    """The limits at which all places (n, 2) are as far apart as they can be, with what stands there still in sight.
 
-    The settings belong to the whole process, so threads take turns: a panel draws in a thread of its own.
+    reaches (n, 2, 2) are the points that it takes up before its place (left, below) and after it (right, above).
     """
-    import matplotlib.style
-
-    with _TURN, matplotlib.style.context(["default", STYLE]):
-        yield
-
-
-def canvas(n_rows=1, n_columns=1, *, height=4.2):
-    """A Figure in the style of the course, `height` inches high, and its axes.  A notebook shows picture and words."""
-    with style():
-        figure = _figure()(figsize=(STYLE["figure.figsize"][0], height), layout="constrained")
-        return figure, figure.subplots(n_rows, n_columns)
-
-
-@functools.cache
-def _figure():
-    """The class of our figures, made when the first is drawn, so that Matplotlib is not loaded before."""
-    from matplotlib.figure import Figure
-
-    class Picture(Figure):
-        """A Figure that is saved in the style of the course, and tells a notebook what it shows."""
-
-        def savefig(self, *arguments, **options):
-            with style():  # ticks are made as late as this
-                super().savefig(*arguments, **options)
-
-        def _repr_mimebundle_(self, include=None, exclude=None):
-            return {"image/png": base64.b64encode(png(self)).decode("ascii"), "text/plain": describe(self)}
-
-    return Picture
-
-
-def png(figure):
-    """The figure as the bytes of a PNG file; its description is stored inside."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Description": describe(figure), "Software": None})
-    return buffer.getvalue()
+    room = 72 * ax.figure.get_size_inches() * ax.get_position().size
+    apart = places[None] - places[:, None]
+    free = room - reaches[:, None, 0] - reaches[None, :, 1]
+    unit = (free[apart > 1e-9] / apart[apart > 1e-9]).min()  # points for a step of 1
+    middle = ((unit * places - reaches[:, 0]).min(0) + (unit * places + reaches[:, 1]).max(0)) / 2
+    low, high = (middle - room / 2) / unit, (middle + room / 2) / unit
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
 
 
 def rungs(ax, ladder):

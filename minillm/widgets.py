@@ -7,6 +7,7 @@ import numpy as np
 from . import layers, plots
 from .describe import number
 
+FLOAT16 = 2.0**-24, 65504.0  # the smallest positive number that it holds, and the largest
 WIRINGS = "plain", "residual", "pre-norm", "post-norm"
 
 
@@ -21,23 +22,29 @@ def panel(draw, **controls):
     from IPython.display import display
 
     knobs = {name: _knob(name, control) for name, control in controls.items()}
-    values = {name: knob.value for name, knob in knobs.items()}
-    figure, text = draw(**values)
+    picture, text = _frame(draw, knobs)  # before anything is shown
     display(_box(knobs), raw=True)
-    frame = display(_picture(figure), raw=True, display_id=True)
-    words = display({"text/plain": text}, raw=True, display_id=True)
+    above = display(picture["data"], metadata=picture["metadata"], raw=True, display_id=True)
+    below = display({"text/plain": text}, raw=True, display_id=True)
 
     def redraw(change):
         try:
-            figure, text = draw(**{name: knob.value for name, knob in knobs.items()})
-            shown, said = _picture(figure), text
+            picture, text = _frame(draw, knobs)
         except Exception as error:
-            shown, said = {"text/plain": f"This could not be drawn. {type(error).__name__}: {error}"}, ""
-        frame.update(shown, raw=True)
-        words.update({"text/plain": said}, raw=True)
+            said = f"This cannot be drawn: {type(error).__name__}: {error}"
+            picture, text = {"data": {"text/plain": said}, "metadata": {}}, ""
+        above.update(picture["data"], metadata=picture["metadata"], raw=True)
+        below.update({"text/plain": text}, raw=True)
 
     for knob in knobs.values():
         knob.observe(redraw, names="value")
+
+
+def _frame(draw, knobs):
+    """What draw() makes of the values that the knobs have now: the picture as IPython takes it, and the text."""
+    figure, text = draw(**{name: knob.value for name, knob in knobs.items()})
+    data, metadata = figure._repr_mimebundle_()
+    return {"data": data, "metadata": metadata}, text
 
 
 def _knob(name, control):
@@ -52,15 +59,16 @@ def _knob(name, control):
 
 
 def _box(knobs):
+    """The knobs, one below the other; where widgets do not load, a sentence with their values."""
     import ipywidgets
 
+    said = ", ".join(f"{knob.description} {_value(knob)}" for knob in knobs.values())
     box = ipywidgets.VBox(list(knobs.values()))
-    said = ", ".join(f"{knob.description} {knob.value}" for knob in knobs.values())
-    return {**box._repr_mimebundle_(), "text/plain": f"Controls, which move while the notebook runs: {said}."}
+    return {**box._repr_mimebundle_(), "text/plain": f"Run this cell in JupyterLab to move: {said}."}
 
 
-def _picture(figure):
-    return figure._repr_mimebundle_()
+def _value(knob):
+    return number(knob.value) if isinstance(knob.value, (int, float)) else knob.value
 
 
 def spread_through_layers(wiring, scale, *, n_layer=24, C=64, T=32, seed=0):
@@ -121,22 +129,23 @@ def draw_spread(wiring, scale):
     """The figure of the panel for the spread through 24 layers, and a sentence with its numbers."""
     up, down = spread_through_layers(wiring, scale)
     plain_up, plain_down = spread_through_layers("plain", scale)
-    beside = () if wiring == "plain" else ("plain",)
-    rows, layer = {"plain": (plain_up, plain_down)}, np.arange(len(up))
-    rows[wiring] = up, down
-    figure, (left, right) = plots.canvas(1, 2, height=3.5)
-    look = {"log_y": True, "y_range": (1e-16, 1e16), "beside": beside}
-    going_up = {name: curves[0] for name, curves in rows.items()}
-    going_down = {name: curves[1][::-1] for name, curves in rows.items()}
-    plots.curves(
-        layer, going_up, title="Activations, on the way up", x_label="layer", y_label="spread", ax=left, **look
-    )
-    labels = {"x_label": "layer", "y_label": "spread of the gradient"}
-    plots.curves(layer[::-1], going_down, title="Gradients, on the way down", ax=right, **labels, **look)
-    n = len(up) - 1
+    layer, n = np.arange(len(up)), len(up) - 1
+    look = {"x_label": "layer", "y_label": "spread", "log_y": True, "y_range": (1e-16, 1e16)}
+    look["beside"] = () if wiring == "plain" else ("plain",)
+    with plots.style():
+        figure, (left, right) = plots.canvas(1, 2, height=3.5)
+        ways = {"plain": plain_up} | {wiring: up}, {"plain": plain_down[::-1]} | {wiring: down[::-1]}
+        plots.curves(layer, ways[0], title="Activations, on the way up", ax=left, **look)
+        plots.curves(layer[::-1], ways[1], title="Gradients, on the way down", ax=right, **look)
+        figure.set_layout_engine("none")  # so that nothing moves but the curves, and drawing is quick
+        for ax, x in ((left, 0.095), (right, 0.595)):
+            ax.set_position([x, 0.14, 0.285, 0.75])
+            ax.axhspan(*FLOAT16, color="#F0F0F0", zorder=0, label="_float16")
+            ax.text(layer[0] if ax is left else n, 2 * FLOAT16[0], "float16", fontsize=8.5, color=plots.GREY)
     return figure, (
         f"{wiring}, weights times {number(scale)}: after {n} layers the spread is {number(up[-1] / up[0])} times that "
-        f"of the input, and the gradient that reaches layer 0 is {number(down[0] / down[-1])} times the one at the top."
+        f"of the input, and the gradient that reaches layer 0 is {number(down[0] / down[-1])} times the one at the "
+        f"top. The band is what float16 can hold, from {number(FLOAT16[0])} to {FLOAT16[1]:.0f}."
     )
 
 

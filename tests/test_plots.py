@@ -103,7 +103,7 @@ def test_the_description_has_the_names_the_units_and_the_numbers(log):
 def test_a_notebook_gets_the_picture_and_the_words(log):
     import base64
 
-    bundle = plots.training(log)._repr_mimebundle_()
+    bundle, metadata = plots.training(log)._repr_mimebundle_()
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert bundle["text/plain"].startswith("tiny: the loss")
 

@@ -20,6 +20,7 @@ LIBRARY = sorted((ROOT / "minillm").rglob("*.py"))
 ORDER = [
     ["__init__"],
     ["describe"],
+    ["canvas"],
     ["specs", "bpe", "config", "door", "shakespeare", "download", "runlog", "ngram", "machine", "plots", "atomic"],
     ["kernels", "kernels.one_token", "kernels.gpu"],
     ["kernels.cpu"],
