@@ -12,34 +12,18 @@ The notebook is copied, so the file itself is never saved over.  Needed are Chro
 
 import argparse
 import contextlib
-import json
-import secrets
 import shutil
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 import nbformat
-import psutil
-
-ROOT = Path(__file__).resolve().parent.parent
-if str(ROOT) not in sys.path:
-    sys.path.insert(1, str(ROOT))
-
-import course  # noqa: E402
+from lab_server import Failure, course, server, wait_for
 
 WINDOW = {"width": 1280, "height": 800}
-SETTINGS = {
-    # No question whether news may be fetched: it covers a corner of the page, and the answer goes to the network.
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    # Every cell is in the page at all times, and the page ends where the last cell ends.
-    "notebook-extension/tracker": {"windowingMode": "none", "scrollPastEnd": False},
-}
+BOX = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer"  # what scrolls
 STATE = """() => {
     const panel = window.jupyterapp?.shell.currentWidget, cells = panel?.content?.widgets;
     if (!cells || !panel.context?.isReady) return null;
@@ -55,95 +39,10 @@ STATE = """() => {
     return {code, kernel: kernel?.connectionStatus === "connected" ? kernel.status : "not connected",
             dialog: document.querySelector(".jp-Dialog")?.innerText ?? null};
 }"""
-STILL = """() => {
-    const box = document.querySelector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer");
-    const pictures = [...box.querySelectorAll("img")];
-    return [box.scrollHeight, box.scrollTop, box.querySelectorAll("mjx-container").length,
-            pictures.filter(picture => picture.complete).length, pictures.length];
+STILL = """box => {
+    const pictures = [...box.querySelectorAll("img")], there = pictures.every(picture => picture.complete);
+    return [there, box.scrollHeight, box.scrollTop, pictures.length, box.querySelectorAll("mjx-container").length];
 }"""
-
-
-class Failure(AssertionError):
-    """The notebook or JupyterLab did not do what a reader needs."""
-
-
-def wait_for(condition, what, seconds, pause=time.sleep):
-    """The first true value of condition().  Failure if there is none within so many seconds."""
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise Failure(f"After {seconds} seconds there was still no {what}.")
-        pause(0.1)
-    return value
-
-
-def end_all(process):
-    """End a process and all that it started."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        family = psutil.Process(process.pid).children(recursive=True)
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)  # it ends its kernels
-        for child in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
-    process.kill()
-    process.wait()
-
-
-@contextlib.contextmanager
-def server(root, work):
-    """JupyterLab on a free port of this machine, serving the folder `root`: its address and its token.
-
-    All that it writes goes into the folder `work`; its log is work/server.log.
-    """
-    env = {
-        name: value
-        for name, value in course.surroundings(sys.executable, one_thread=True).items()
-        if "JUPYTER" not in name
-    }
-    for name in ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR"):
-        env[f"JUPYTER_{name}"] = str(work / name.lower())
-    env["JUPYTERLAB_SETTINGS_DIR"], env["JUPYTERLAB_WORKSPACES_DIR"] = str(work / "settings"), str(work / "workspaces")
-    env["IPYTHONDIR"] = str(work / "ipython")
-    env["JUPYTER_TOKEN"] = token = secrets.token_hex(16)
-    for name, values in SETTINGS.items():
-        path = work / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]  # if somebody takes it in the meantime, JupyterLab tries others
-    words = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", f"--ServerApp.root_dir={root}"]
-    words += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"]
-    words += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    # Should this process be killed, the server and its kernels end by themselves.
-    words += ["--ServerApp.shutdown_no_activity_timeout=600", "--MappingKernelManager.cull_idle_timeout=600"]
-    with (work / "server.log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *words],
-            cwd=root,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # a Control-C reaches this process alone, which then ends the server
-        )
-    try:
-
-        def answers():
-            if process.poll() is not None:
-                raise Failure(f"JupyterLab ended at once, with {process.returncode}.")
-            for note in (work / "runtime_dir").glob("jpserver-*.json"):
-                with contextlib.suppress(OSError, ValueError):
-                    address = f"http://127.0.0.1:{json.loads(note.read_text(encoding='utf-8'))['port']}"
-                    urllib.request.urlopen(f"{address}/api/status?token={token}", timeout=5).close()
-                    return address
-            return None
-
-        yield wait_for(answers, "answer of the server", 120), token
-    finally:
-        end_all(process)
 
 
 class Notebook:
@@ -155,13 +54,13 @@ class Notebook:
 
     def __init__(self, page, address):
         self.page, self.outside, self.page_errors = page, [], []
-        page.on("request", lambda request: self.note(request.url, address))
-        page.on("websocket", lambda channel: self.note(channel.url, address))
+        self.here = (f"{address}/", f"{address.replace('http:', 'ws:', 1)}/", "data:", "blob:")
+        page.on("request", lambda request: self.note(request.url))
+        page.on("websocket", lambda channel: self.note(channel.url))
         page.on("pageerror", lambda error: self.page_errors.append(str(error)))
 
-    def note(self, url, address):
-        here = (f"{address}/", f"{address.replace('http:', 'ws:', 1)}/", "data:", "blob:")
-        if not url.startswith(here):
+    def note(self, url):
+        if not url.startswith(self.here):
             self.outside.append(url)
 
     def pause(self, seconds):
@@ -174,10 +73,10 @@ class Notebook:
             raise Failure(f"JupyterLab asks the reader: {state['dialog']!r}")
         return state
 
-    def ready(self):
+    def idle(self, seconds=120):
         """Wait until the notebook is open and its kernel attached and idle."""
         # The tool bar says "idle" before there is a kernel, and Run All then asks which one to take.
-        wait_for(lambda: (self.state() or {}).get("kernel") == "idle", "kernel that is idle", 120, self.pause)
+        wait_for(lambda: (self.state() or {}).get("kernel") == "idle", "kernel that is idle", seconds, self.pause)
 
     def run_all(self, seconds=180):
         """Run All Cells from the menu, and wait for the end.  Failure if a cell fails."""
@@ -186,10 +85,10 @@ class Notebook:
 
         def done():
             self.check_cells()
-            state = self.state()
-            return state["kernel"] == "idle" and all(cell["count"] for cell in state["code"] if cell["source"].strip())
+            return all(cell["count"] for cell in self.state()["code"] if cell["source"].strip())
 
         wait_for(done, "end of Run All Cells", seconds, self.pause)
+        self.idle()
         self.check_cells()
 
     def check_cells(self):
@@ -203,14 +102,14 @@ class Notebook:
         return self.page.locator(f".jp-Notebook-cell[data-place='{place}']")
 
     def still(self, seconds=60):
-        """Wait until the page has stood still for half a second: pictures are there, equations are set."""
+        """Wait until nothing has moved for half a second: pictures are there, equations are set."""
+        box, end = self.page.locator(BOX), time.monotonic() + seconds
         seen, since = None, time.monotonic()
-        end = since + seconds
         while time.monotonic() < end:
-            now = self.page.evaluate(STILL)
+            now = box.evaluate(STILL)
             if now != seen:
                 seen, since = now, time.monotonic()
-            elif time.monotonic() - since > 0.5 and now[3] == now[4]:
+            elif now[0] and time.monotonic() - since > 0.5:
                 return
             self.pause(0.1)
         raise Failure(f"The page had not come to rest after {seconds} seconds.")
@@ -220,8 +119,7 @@ class Notebook:
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob(f"{name}-[0-9][0-9].png"):
             old.unlink()
-        box = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer")
-        self.still()
+        box = self.page.locator(BOX)
         paths, top, ended = [], 0, False
         while not ended:
             box.evaluate("(box, top) => box.scrollTo({top, behavior: 'instant'})", top)
@@ -238,20 +136,20 @@ def opened(path, work, *, stored=True):
     """A copy of this notebook, open in JupyterLab in Chromium, as a Notebook; without stored outputs if you like.
 
     All files go into the folder `work`.  If anything fails inside, a picture of the page and the server's log are
-    left there, and the error says so.
+    left there, and the error says where.
     """
     from playwright.sync_api import sync_playwright
 
-    copy = work / "course" / "notebooks" / Path(path).name
+    root, picture, log = work / "course", work / "failure.png", work / "server.log"
+    copy = root / "notebooks" / Path(path).name
     copy.parent.mkdir(parents=True)
     contents = nbformat.read(path, as_version=4)
     for cell in contents.cells if not stored else []:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     nbformat.write(contents, copy)
-    picture, page = work / "failure.png", None
     try:
-        with server(work / "course", work) as (address, token), sync_playwright() as playwright:
+        with server(root, work) as (address, token), sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=course.chromium(),
                 args=["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],  # no other machine has a name
@@ -259,17 +157,16 @@ def opened(path, work, *, stored=True):
             page = browser.new_page(viewport=WINDOW)
             notebook = Notebook(page, address)
             try:
-                page.goto(f"{address}/lab/tree/notebooks/{copy.name}?token={token}", wait_until="domcontentloaded")
-                notebook.ready()
+                page.goto(f"{address}/lab/tree/notebooks/{copy.name}?token={token}", timeout=120_000)
+                notebook.idle()
                 yield notebook
             except BaseException:
                 with contextlib.suppress(Exception):
-                    page.screenshot(path=picture, timeout=10_000)
+                    page.screenshot(path=picture)
                 raise
             finally:
                 browser.close()
     except Exception as error:
-        log = work / "server.log"
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:] if log.exists() else []
         error.add_note(f"The page as it was: {picture if picture.exists() else 'no picture could be taken'}")
         error.add_note("\n".join([f"The server's log, {log}, ends:", *lines]))
