@@ -1,30 +1,36 @@
 """The words of a figure: what it shows, in numbers, for those who cannot see it and for tests that compare."""
 
 import math
+import re
 
 import numpy as np
 
 
 def describe(figure, n_points=8):
-    """The figure in words: for each axes its curves, bars, points, arrows, images and levels, with their numbers.
+    """The figure in words: for each axes its curves, bars, points, images, arrows and levels, with their numbers.
 
     A curve is said at up to n_points of its points, and by one number over all of them, so that a change of 1 % in any
     point that is named, or in all, changes the words.  What differs in the last bits only gives the same words.
-    An artist whose label begins with an underscore is not said.
+    Not said: what has a label that begins with an underscore, and texts that have no label.
     """
+    from matplotlib.collections import PathCollection
+    from matplotlib.container import BarContainer
+
     said = [f"{figure.get_suptitle()}."] if figure.get_suptitle() else []
     for ax in figure.axes:
         said += _heading(ax)
         levels = [line for line in ax.lines if _name(line).endswith(" (level)")]
-        said += [_curve(line, ax, n_points) for line in ax.lines if _name(line) and line not in levels]
-        said += [_bars(bars, ax) for bars in ax.containers if _name(bars) and hasattr(bars, "patches")]
-        said += [_points(dots, n_points) for dots in ax.collections if _name(dots) and len(dots.get_offsets())]
-        said += [_image(image) for image in ax.images if not str(image.get_label()).startswith("_x")]
-        said += [_arrow(text) for text in ax.texts if _name(text) and getattr(text, "arrow_patch", None)]
+        curves = [line for line in ax.lines if line not in levels and len(line.get_xdata())]
+        said += [_curve(line, _name(line), ax.get_yscale() == "log", n_points) for line in curves if _name(line)]
+        said += [_bars(bars, ax) for bars in ax.containers if isinstance(bars, BarContainer) and _name(bars)]
+        said += [_points(dots, n_points) for dots in ax.collections if isinstance(dots, PathCollection) and _name(dots)]
+        said += [_image(image) for image in ax.images if _name(image)]
+        said += [
+            _arrow(text) if getattr(text, "arrow_patch", None) else _text(text) for text in ax.texts if _name(text)
+        ]
         if levels:
             names = [f"{_name(line).removesuffix(' (level)')} {number(line.get_ydata()[0])}" for line in levels]
             said.append(f"  levels: {', '.join(names)}.")
-        said += [f"  {text.get_text()}" for text in ax.texts if _name(text) and not getattr(text, "arrow_patch", None)]
     return "\n".join(said)
 
 
@@ -38,7 +44,7 @@ def number(value, digits=3):
     if not math.isfinite(steady) or steady == 0:
         return "0" if steady == 0 else str(steady)  # never "-0"
     rounded = f"{steady:.{digits}g}"
-    return f"{float(rounded):.0f}" if 1000 <= abs(steady) < 999_500 else rounded
+    return f"{float(rounded):.0f}" if 1000 <= abs(float(rounded)) < 1e6 else rounded
 
 
 def _heading(ax):
@@ -47,33 +53,34 @@ def _heading(ax):
         return [f"{title}."] if title else []
     title = title or "Figure"
     x, y = ax.get_xlabel() or "x", ax.get_ylabel() or "y"
-    scales = [
-        f"{name} logarithmic" for name, scale in (("x", ax.get_xscale()), ("y", ax.get_yscale())) if scale == "log"
-    ]
-    return [f"{title}. {', '.join([f'{y[:1].upper()}{y[1:]} against {x}', *scales])}."]
+    scales = {"x": ax.get_xscale(), "y": ax.get_yscale()}
+    bent = "".join(f", {name} logarithmic" for name, scale in scales.items() if scale == "log")
+    return [f"{title}. {y[:1].upper()}{y[1:]} against {x}{bent}."]
 
 
 def _name(artist):
-    """What an artist is called; nothing if it is not to be said."""
+    """What an artist is called, or its kind if nobody gave it a name; nothing if it is not to be said."""
     label = str(artist.get_label())
+    if re.fullmatch(r"_(child|container|image)\d+", label):  # Matplotlib's own
+        kind = type(artist).__name__
+        return {"Line2D": "curve", "BarContainer": "bars", "PathCollection": "points"}.get(kind, "image")
     return "" if label.startswith("_") else label
 
 
-def _curve(line, ax, n_points):
+def _curve(line, name, log, n_points):
     x, y = np.asarray(line.get_data(), float)
-    log = ax.get_yscale() == "log"
     drawn = np.isfinite(x) & np.isfinite(y) & ((y > 0) | (not log))
-    gaps = f"{len(x) - drawn.sum()} of {len(x)} not drawn" if not drawn.all() else ""
     if not drawn.any():
-        return f"  {_name(line)}: nothing drawn, of {_count(len(x))}."
-    first_gap = f", the first at {_places(x)[np.argmin(drawn)]}" if gaps else ""
-    at, y = np.array(_places(x))[drawn], y[drawn] if log else _settled(y[drawn])
+        return f"  {name}: nothing drawn, of {_count(len(x))}."
+    places = np.array(_places(x))
+    gaps = "" if drawn.all() else f", of which {(~drawn).sum()} not drawn, the first at {places[np.argmin(drawn)]}"
+    at, y = places[drawn], y[drawn] if log else _settled(y[drawn])
     points = ", ".join(f"{number(y[j])} at {at[j]}" for j in sampled(len(y), n_points))
     if len(y) > 1:
         mean = f"geometric mean {number(math.exp(np.log(y).mean()), 4)}" if log else f"mean {number(y.mean(), 4)}"
         low, high = _first(y.min(), y), _first(y.max(), y)
         points += f"; lowest {number(y[low])} at {at[low]}, highest {number(y[high])} at {at[high]}, {mean}"
-    return f"  {_name(line)}: {points} ({_count(len(x))}{', ' * bool(gaps)}{gaps}{first_gap})."
+    return f"  {name}: {points} ({_count(len(x))}{gaps})."
 
 
 def sampled(n, n_points=8):
@@ -114,26 +121,28 @@ def _points(dots, n_points):
     xy = np.asarray(dots.get_offsets(), float)
     xy = xy[np.isfinite(xy).all(1)]
     said = ", ".join(f"({number(x)}, {number(y)})" for x, y in xy[sampled(len(xy), n_points)])
-    if len(xy) == 1:
-        return f"  {_name(dots)}: at {said}."
+    if len(xy) < 2:
+        return f"  {_name(dots)}: at {said or 'no place'}."
     x, y = _settled(xy.mean(0))
     return f"  {_name(dots)}: {said}; mean ({number(x, 4)}, {number(y, 4)}) ({_count(len(xy))})."
 
 
 def _image(image):
     a = np.asarray(image.get_array(), float)
+    size = math.sqrt((a * a).mean())
     low, high = (np.unravel_index(_first(value, a.ravel()), a.shape) for value in (a.min(), a.max()))
+    lowest, highest = (f"{number(a[i])} in row {i[0]}, column {i[1]}" for i in (low, high))
     return (
-        f"  image of {a.shape[0]} rows and {a.shape[1]} columns: lowest {number(a[low])} in row {low[0]}, "
-        f"column {low[1]}, highest {number(a[high])} in row {high[0]}, column {high[1]}, mean {number(a.mean(), 4)}, "
-        f"root mean square {number(math.sqrt((a * a).mean()), 4)}."
+        f"  {_name(image)} of {a.shape[0]} rows and {a.shape[1]} columns: lowest {lowest}, highest {highest}, "
+        f"mean {number(a.mean(), 4)}, root mean square {number(size, 4)}."
     )
 
 
 def _arrow(text):
-    (x0, y0), (x1, y1) = _settled(np.array([text.xyann, text.xy], float))
-    length = math.hypot(x1 - x0, y1 - y0)
-    return (
-        f"  arrow {_name(text)}: from ({number(x0)}, {number(y0)}) to ({number(x1)}, {number(y1)}), "
-        f"length {number(length)}."
-    )
+    start, end = _settled(np.array([text.xyann, text.xy], float))
+    places = [f"({number(x)}, {number(y)})" for x, y in (start, end)]
+    return f"  arrow {_name(text)}: from {places[0]} to {places[1]}, length {number(math.dist(start, end))}."
+
+
+def _text(text):
+    return f"  {text.get_text()}"

@@ -75,24 +75,25 @@ def curves(x, ys, *, title, x_label, y_label, log_x=False, log_y=False, y_range=
     """
     x, ys = np.asarray(x, float), {name: np.asarray(y, float) for name, y in ys.items()}
     for name, y in ys.items():
-        if y.shape != x.shape or x.ndim != 1:
-            raise ValueError(f"curves: x is {x.shape}, but {name!r} is {y.shape}; both must be (n,).")
-    if not 1 <= len(ys) - len(beside) <= len(LOOKS):
-        raise ValueError(f"curves: {len(ys) - len(beside)} curves; from 1 to {len(LOOKS)} can be told apart.")
-    looks, lines = iter(LOOKS), []
+        if y.shape != x.shape or x.ndim != 1 or not len(x):
+            raise ValueError(f"curves: x is {x.shape} and {name!r} is {y.shape}; both must be (n,), with n at least 1.")
+    coloured = [name for name in ys if name not in beside]
+    if not 1 <= len(coloured) <= len(LOOKS):
+        raise ValueError(f"curves: from 1 to {len(LOOKS)} curves can be told apart, but there are {len(coloured)}.")
+    looks, lines = dict(zip(coloured, LOOKS, strict=False)), []
     with style():
         if ax is None:
             _, ax = canvas()
         ax.set(title=title, xlabel=x_label, ylabel=y_label, xscale="log" if log_x else "linear")
         ax.set_yscale("log" if log_y else "linear", **({"nonpositive": "mask"} if log_y else {}))
         for i, (name, y) in enumerate(ys.items()):
-            colour, dashes, marker = (GREY, (0, (4, 3)), None) if name in beside else next(looks)
+            colour, dashes, marker = looks.get(name, (GREY, (0, (4, 3)), None))
             few = max(1, len(x) // 8)
             dots = {"marker": marker, "markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.6}
-            dots["markevery"] = (i % few, few)
-            width = 1 if name in beside else 1.8
+            dots["markevery"] = (i % few, few)  # not all at the same places
+            dots["linewidth"] = 1.8 if name in looks else 1
             y = np.where(np.isfinite(y), y, np.nan)
-            lines += ax.plot(x, y, label=name, color=colour, linestyle=dashes, linewidth=width, **dots)
+            lines += ax.plot(x, y, label=name, color=colour, linestyle=dashes, **dots)
         if not log_x and (x == np.round(x)).all():
             ax.xaxis.get_major_locator().set_params(integer=True)
         if x[0] > x[-1]:
@@ -152,7 +153,7 @@ def circle(xhat, dxhat):
         "out": f"{number(mean)} times (1, 1, 1)\nleaves the plane, so it does nothing",
     }
     with style():
-        figure, ax = canvas()
+        figure, ax = canvas(places=[[0.01, 0.02, 0.55, 0.88]])
         _draw_circle(ax, *(_SEEN_FROM_111 @ vector for vector in (xhat, along * xhat, tangent)), names)
     return figure
 
@@ -167,9 +168,8 @@ def _vector(numbers):
 def _draw_circle(ax, point, radial, tangent, names):
     """The circle through `point` about 0, and from there an arrow's two parts and their sum, each with its name."""
     dxhat, radius, angle = radial + tangent, np.linalg.norm(point), np.arctan2(*point[::-1])
-    ax.figure.set_layout_engine("none")
     ax.figure.suptitle("What is left of a gradient: the part along the circle", x=0.01, ha="left", fontsize=11)
-    ax.set(aspect="equal", position=[0.01, 0.02, 0.55, 0.88])
+    ax.set_aspect("equal")
     ax.set_axis_off()
 
     for turn, look in (
@@ -249,7 +249,8 @@ def rungs(ax, ladder):
     across = ax.get_yaxis_transform()  # x in parts of the axes, y in data
     for (name, loss), place in zip(ladder, places, strict=True):
         ax.axhline(loss, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1, label=f"{name} (level)")
-        ax.plot([1, 1.03, 1.04], [loss, place, place], color=GREY, linewidth=0.6, transform=across, clip_on=False)
+        look = {"color": GREY, "linewidth": 0.6, "clip_on": False, "label": "_lead"}
+        ax.plot([1, 1.03, 1.04], [loss, place, place], transform=across, **look)
         ax.text(1.05, place, f"{name} {loss:.2f}", transform=across, va="center", fontsize=8.5, color="#333333")
 
 

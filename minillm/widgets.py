@@ -1,10 +1,12 @@
 """Panels: a figure that follows sliders and choices.  What a panel shows is computed by plain functions."""
 
 import math
+import textwrap
 
 import numpy as np
 
 from . import layers, plots
+from .canvas import GREY
 from .describe import number
 
 FLOAT16 = 2.0**-24, 65504.0  # the smallest positive number that it holds, and the largest
@@ -21,7 +23,7 @@ def panel(draw, **controls):
     """
     from IPython.display import display
 
-    knobs = {name: _knob(name, control) for name, control in controls.items()}
+    knobs = _knobs(controls)
     picture, text = _frame(draw, knobs)  # before anything is shown
     display(_box(knobs), raw=True)
     above = display(picture["data"], metadata=picture["metadata"], raw=True, display_id=True)
@@ -31,7 +33,7 @@ def panel(draw, **controls):
         try:
             picture, text = _frame(draw, knobs)
         except Exception as error:
-            said = f"This cannot be drawn: {type(error).__name__}: {error}"
+            said = textwrap.fill(f"This cannot be drawn: {type(error).__name__}: {error}", 96)
             picture, text = {"data": {"text/plain": said}, "metadata": {}}, ""
         above.update(picture["data"], metadata=picture["metadata"], raw=True)
         below.update({"text/plain": text}, raw=True)
@@ -44,18 +46,31 @@ def _frame(draw, knobs):
     """What draw() makes of the values that the knobs have now: the picture as IPython takes it, and the text."""
     figure, text = draw(**{name: knob.value for name, knob in knobs.items()})
     data, metadata = figure._repr_mimebundle_()
-    return {"data": data, "metadata": metadata}, text
+    return {"data": data, "metadata": metadata}, "\n".join(textwrap.fill(line, 96) for line in text.splitlines())
 
 
-def _knob(name, control):
+def _knobs(controls):
+    """The controls as widgets, with names of one width, and sliders long enough to be set with care."""
     import ipywidgets
 
-    knob = ipywidgets.interactive.widget_from_abbrev(control)
-    if knob is None:
-        raise ValueError(f"panel: {control!r} is no control; {name} can be a widget, (low, high, step) or a list.")
-    knob.description = knob.description or name
-    knob.style.description_width = "initial"
-    return knob
+    knobs = {}
+    for name, control in controls.items():
+        if isinstance(control, list):
+            # not a Dropdown: JupyterLab takes the arrow keys, and moves on to the next cell
+            control = ipywidgets.ToggleButtons(options=control, style={"button_width": "auto"})
+        knob = ipywidgets.interactive.widget_from_abbrev(control)
+        if not isinstance(knob, ipywidgets.ValueWidget):
+            raise ValueError(f"panel: {name} must be a widget, a range or a list, not {control!r}.")
+        knob.description = knob.tooltip = knob.description or name
+        knobs[name] = knob
+    width = f"{1 + max((len(knob.description) for knob in knobs.values()), default=0)}ch"
+    for knob in knobs.values():
+        knob.style.description_width = width
+        if isinstance(knob, ipywidgets.ToggleButtons):
+            knob.add_class("widget-inline-hbox")  # its name beside it, as the others have
+        elif "Slider" in type(knob).__name__:
+            knob.layout.width = "min(100%, 36em)"
+    return knobs
 
 
 def _box(knobs):
@@ -102,25 +117,22 @@ def spread(x):
 
 
 def _layer(x, w, wiring):
-    """One linear layer and what is wired around it: y, and the function from dy to dx."""
-    C = x.shape[-1]
-    norm = lambda x: layers.layer_norm(x, np.ones(C), np.zeros(C))
-    if wiring == "plain":
-        y, backward = layers.linear(x, w)
-        return y, lambda dy: backward(dy)[0]
-    if wiring == "residual":
-        y, backward = layers.linear(x, w)
-        return x + y, lambda dy: dy + backward(dy)[0]
+    """One linear layer and what is wired around it: what comes out, and the function from its gradient to dx."""
+    norm = lambda x: layers.layer_norm(x, np.ones(x.shape[-1]), np.zeros(x.shape[-1]))
     if wiring == "pre-norm":
         h, norm_backward = norm(x)
         y, backward = layers.linear(h, w)
         return x + y, lambda dy: dy + norm_backward(backward(dy)[0])[0]
     y, backward = layers.linear(x, w)
+    if wiring == "plain":
+        return y, lambda dy: backward(dy)[0]
+    if wiring == "residual":
+        return x + y, lambda dy: dy + backward(dy)[0]
     h, norm_backward = norm(x + y)
 
     def post_norm_backward(dh):
-        dy = norm_backward(dh)[0]
-        return dy + backward(dy)[0]
+        dsum = norm_backward(dh)[0]
+        return dsum + backward(dsum)[0]
 
     return h, post_norm_backward
 
@@ -133,15 +145,14 @@ def draw_spread(wiring, scale):
     look = {"x_label": "layer", "y_label": "spread", "log_y": True, "y_range": (1e-16, 1e16)}
     look["beside"] = () if wiring == "plain" else ("plain",)
     with plots.style():
-        figure, (left, right) = plots.canvas(1, 2, height=3.5)
+        places = [[x, 0.14, 0.285, 0.75] for x in (0.095, 0.595)]
+        figure, (left, right) = plots.canvas(1, 2, height=3.5, places=places)
         ways = {"plain": plain_up} | {wiring: up}, {"plain": plain_down[::-1]} | {wiring: down[::-1]}
         plots.curves(layer, ways[0], title="Activations, on the way up", ax=left, **look)
         plots.curves(layer[::-1], ways[1], title="Gradients, on the way down", ax=right, **look)
-        figure.set_layout_engine("none")  # so that nothing moves but the curves, and drawing is quick
-        for ax, x in ((left, 0.095), (right, 0.595)):
-            ax.set_position([x, 0.14, 0.285, 0.75])
+        for ax, start in ((left, 0), (right, n)):
             ax.axhspan(*FLOAT16, color="#F0F0F0", zorder=0, label="_float16")
-            ax.text(layer[0] if ax is left else n, 2 * FLOAT16[0], "float16", fontsize=8.5, color=plots.GREY)
+            ax.text(start, 2 * FLOAT16[0], "float16", fontsize=8.5, color=GREY)
     return figure, (
         f"{wiring}, weights times {number(scale)}: after {n} layers the spread is {number(up[-1] / up[0])} times that "
         f"of the input, and the gradient that reaches layer 0 is {number(down[0] / down[-1])} times the one at the "
