@@ -74,7 +74,7 @@ def _curve(line, name, log, n_points):
         return f"  {name}: nothing drawn, of {_count(len(x))}."
     places = np.array(_places(x))
     gaps = "" if drawn.all() else f", of which {(~drawn).sum()} not drawn, the first at {places[np.argmin(drawn)]}"
-    at, y = places[drawn], y[drawn] if log else _settled(y[drawn])
+    at, y = places[drawn], y[drawn] if log else settled(y[drawn])
     points = ", ".join(f"{number(y[j])} at {at[j]}" for j in sampled(len(y), n_points))
     if len(y) > 1:
         mean = f"geometric mean {number(math.exp(np.log(y).mean()), 4)}" if log else f"mean {number(y.mean(), 4)}"
@@ -88,9 +88,9 @@ def sampled(n, n_points=8):
     return np.unique(np.linspace(0, n - 1, min(n_points, n)).round().astype(int))
 
 
-def _settled(y):
-    """Where only rounding keeps a number from 0, it is 0."""
-    return np.where(np.abs(y) <= 1e-12 * max(1, np.abs(y).max()), 0, y)
+def settled(y):
+    """An array in which a number is 0 where only rounding keeps it from that."""
+    return np.where(np.abs(y) <= 1e-12 * max(1, np.abs(y).max(initial=0)), 0, y)
 
 
 def _first(value, y):
@@ -110,7 +110,7 @@ def _count(n):
 
 
 def _bars(bars, ax):
-    heights = _settled(np.array([bar.get_y() + bar.get_height() for bar in bars]))
+    heights = settled(np.array([bar.get_y() + bar.get_height() for bar in bars]))
     centres = [bar.get_x() + bar.get_width() / 2 for bar in bars]
     names = dict(zip(ax.get_xticks(), (tick.get_text() for tick in ax.get_xticklabels()), strict=True))
     said = [f"{number(height)} at {names.get(c) or number(c)}" for height, c in zip(heights, centres, strict=True)]
@@ -119,11 +119,11 @@ def _bars(bars, ax):
 
 def _points(dots, n_points):
     xy = np.asarray(dots.get_offsets(), float)
-    xy = xy[np.isfinite(xy).all(1)]
+    xy = settled(xy[np.isfinite(xy).all(1)])
     said = ", ".join(f"({number(x)}, {number(y)})" for x, y in xy[sampled(len(xy), n_points)])
     if len(xy) < 2:
         return f"  {_name(dots)}: at {said or 'no place'}."
-    x, y = _settled(xy.mean(0))
+    x, y = settled(xy.mean(0))
     return f"  {_name(dots)}: {said}; mean ({number(x, 4)}, {number(y, 4)}) ({_count(len(xy))})."
 
 
@@ -139,7 +139,7 @@ def _image(image):
 
 
 def _arrow(text):
-    start, end = _settled(np.array([text.xyann, text.xy], float))
+    start, end = settled(np.array([text.xyann, text.xy], float))
     places = [f"({number(x)}, {number(y)})" for x, y in (start, end)]
     return f"  arrow {_name(text)}: from {places[0]} to {places[1]}, length {number(math.dist(start, end))}."
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, STYLE, canvas, png, style
-from .describe import describe, number
+from .describe import describe, number, settled
 
 __all__ = [
     "GREY",
@@ -143,8 +143,7 @@ def circle(xhat, dxhat):
     if not (abs(xhat.mean()) < 1e-3 and abs(xhat.var() - 1) < 1e-3):
         raise ValueError(f"circle: xhat must have mean 0 and variance 1, not {xhat.mean():.3g} and {xhat.var():.3g}.")
     mean, along = dxhat.mean(), xhat @ dxhat / (xhat @ xhat)
-    tangent = dxhat - mean - along * xhat
-    tangent = np.where(np.abs(tangent) > 1e-12 * np.abs(dxhat).max(), tangent, 0)
+    mean, along, *tangent = settled(np.array([mean, along, *(dxhat - mean - along * xhat)]))
     names = {
         "xhat": f"xhat {_vector(xhat)}\nmay move along the circle only",
         "dxhat": f"dxhat {_vector(dxhat)}\nas far as it lies in this plane",
@@ -154,7 +153,7 @@ def circle(xhat, dxhat):
     }
     with style():
         figure, ax = canvas(places=[[0.01, 0.02, 0.55, 0.88]])
-        _draw_circle(ax, *(_SEEN_FROM_111 @ vector for vector in (xhat, along * xhat, tangent)), names)
+        _draw_circle(ax, *(_SEEN_FROM_111 @ vector for vector in (xhat, along * xhat, np.array(tangent))), names)
     return figure
 
 
@@ -188,7 +187,7 @@ def _draw_circle(ax, point, radial, tangent, names):
         "tangent": (tangent, {"color": BLUE, "linewidth": 3.2}),
     }
     for name, (arrow, look) in looks.items():
-        if np.linalg.norm(arrow) > 1e-9 * radius:
+        if np.any(arrow):
             head = {
                 "arrowstyle": "-|>",
                 "mutation_scale": min(14, 60 * np.linalg.norm(arrow)),
@@ -198,7 +197,7 @@ def _draw_circle(ax, point, radial, tangent, names):
             ax.annotate("", point + arrow, point, arrowprops=head | look, label=said[name], zorder=4)
         key[name] = ax.plot([], [], label="_key", **look)[0]
     key["out"] = ax.scatter(0, 0, s=110, color="black", linewidth=0.1, marker=r"$\odot$", zorder=3, label=said["out"])
-    beside = {"loc": "center left", "bbox_to_anchor": (0.57, 0.48), "bbox_transform": ax.figure.transFigure}
+    beside = {"loc": "center left", "bbox_to_anchor": (0.555, 0.48), "bbox_transform": ax.figure.transFigure}
     ax.legend(key.values(), [names[name] for name in key], labelspacing=1.2, fontsize=9.5, **beside)
 
     # The names stand at the corners of the rectangle, each pushed out along its own diagonal, so that no two can meet.
@@ -215,6 +214,8 @@ def _draw_circle(ax, point, radial, tangent, names):
     look["bbox"] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
     places, reaches = [(-radius, -radius), (radius, radius)], [[(4, 4), (4, 4)]] * 2
     for name, (corner, away) in corners.items():
+        if name != "xhat" and not np.any(looks[name][0]):
+            continue  # an arrow of no length
         words = ax.annotate(name, corner, (0, 0), **look)
         half = 36 * np.array(words.get_window_extent().size) / ax.figure.dpi  # 72 points an inch
         words.xyann = away / np.sqrt(2) * (16 + half @ np.abs(away) / np.sqrt(2))
