@@ -3,6 +3,7 @@
 python course.py lab          open JupyterLab on notebooks/             (what follows is passed on to JupyterLab)
 python course.py test         run everything that must pass             (what follows is passed on to pytest)
     --parity                  also compare with PyTorch, and install it into .venv where it is missing
+    --all                     and also try a class with nbgrader, and the notebooks in a browser with Playwright
     --lax                     run the notebooks without comparing what they print
 python course.py notebooks    execute the notebooks in place: all, or those that are named
 python course.py bench        measure the speed beside PyTorch and others, and install them into .venv where missing
@@ -11,7 +12,8 @@ python course.py missing      what the project needs and this Python lacks   (na
 python course.py oldest       the oldest versions that the project admits, as constraints for pip
 
 Each of the first five sets up first: an environment that is active, or the Python that runs this file, is used
-if it has all that pyproject.toml asks for; otherwise .venv is made, mended or brought up to date.
+if it has all that pyproject.toml asks for; otherwise .venv is made, mended or brought up to date. Where `test` uses
+.venv and there is a Chromium or Chrome, it gets Playwright too, which drives the notebooks in that browser.
 """
 
 import hashlib
@@ -105,7 +107,7 @@ def missing(extras=()):
     return lacking
 
 
-def oldest(extras=("test",)):
+def oldest(extras=("test", "browser")):
     """One line "name==version" for each lower bound, as a constraints file for pip."""
     parsed = [parse(requirement) for requirement in requirements(extras)]
     return [f"{name}=={version}" for name, bounds, _ in parsed for sign, version in bounds if sign == ">="]
@@ -138,8 +140,11 @@ def lacks(python, extras):
     return answer.stdout.splitlines()
 
 
-def environment(extras):
-    """The Python to use: that of the active environment or this one if they lack nothing, else that of .venv."""
+def environment(extras, welcome=()):
+    """The Python to use: that of the active environment or this one if they lack nothing, else that of .venv.
+
+    What is `welcome` is installed into .venv, if that can be done, and asked of no other environment.
+    """
     active = [os.environ[name] for name in ("VIRTUAL_ENV", "CONDA_PREFIX") if os.environ.get(name)]
     seen = [VENV]
     for prefix in [*active, sys.prefix]:
@@ -154,7 +159,13 @@ def environment(extras):
         if prefix in active or sys.prefix != sys.base_prefix:
             more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
             say(f"The environment {prefix} lacks {', '.join(lacking[:3])}{more}; .venv is used in its place.")
-    return make_venv(extras)
+    try:
+        return make_venv([*extras, *welcome])
+    except NotInstalled as error:
+        if not welcome:
+            raise
+        say(f"{error} Going on without {', '.join(welcome)}.")
+        return make_venv(extras)
 
 
 def fingerprint():
@@ -208,6 +219,10 @@ def make_venv(extras):
         return python_of(VENV)
     start = time.perf_counter()
     why = reason_to_rebuild(stamp, now)
+    if stamp and not why and not lacks(python_of(VENV), wanted):
+        write_stamp({**now, "extras": wanted})
+        say("Using .venv: it has all that is needed.")
+        return python_of(VENV)
     if why and same(sys.prefix, VENV):
         raise SystemExit(f".venv must be made again ({why}), but it is active: run `deactivate`, then try again.")
     try:
@@ -216,7 +231,7 @@ def make_venv(extras):
             say(f"Making .venv with Python {platform.python_version()} ({why}).")
             create_venv()
         say(f"Installing the course and what it needs into .venv ({', '.join(wanted)}): minutes the first time.")
-        if {"parity", "bench"} & set(wanted) and not has_torch(python_of(VENV)):
+        if {"parity", "bench"} & set(wanted) and not has(python_of(VENV), "torch"):
             pip_install(TORCH)
         pip_install("--editable", f"{ROOT}[{','.join(wanted)}]")
     except SystemExit:
@@ -230,8 +245,8 @@ def make_venv(extras):
     return python_of(VENV)
 
 
-def has_torch(python):
-    return runs(python, "-c", "from importlib.metadata import version; version('torch')")
+def has(python, package):
+    return runs(python, "-c", f"from importlib.metadata import version; version('{package}')")
 
 
 def create_venv():
@@ -253,11 +268,15 @@ def create_venv():
     write_stamp({"unfinished": True})  # clear=True took the first one away
 
 
+class NotInstalled(SystemExit):
+    """pip could not install something."""
+
+
 def pip_install(*arguments):
-    """pip install into .venv.  SystemExit if it fails."""
+    """pip install into .venv.  NotInstalled if it fails."""
     command = [str(python_of(VENV)), "-m", "pip", "install", "--disable-pip-version-check", *arguments]
     if subprocess.run(command, cwd=ROOT).returncode:
-        raise SystemExit(
+        raise NotInstalled(
             "pip could not install what the course needs; its reason stands above. "
             "Is there a network, and room on the disk? Running the same command again is safe."
         )
@@ -266,15 +285,16 @@ def pip_install(*arguments):
 # What to do there
 
 
-def surroundings(python, one_thread):
-    """The environment variables for what runs in this Python."""
+def surroundings(python, repeatable):
+    """The environment variables for what runs in this Python; if repeatable, it does the same every time."""
     variables = dict(os.environ)
     inherited = [variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else []
     variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), *inherited])  # so that notebooks find minillm
     variables["PATH"] = os.pathsep.join([str(Path(python).parent), variables.get("PATH", "")])
     variables["PYTHONIOENCODING"] = "utf-8"
-    if one_thread:  # two workers share two cores, and sums come out the same
-        variables.update(dict.fromkeys(THREADS, "1"))
+    if repeatable:
+        variables.update(dict.fromkeys(THREADS, "1"))  # two workers share two cores, and sums come out the same
+        variables.update(MINILLM_SEED="0", MINILLM_PROGRESS="off")  # the same probes, and no learner's progress
     return variables
 
 
@@ -288,7 +308,7 @@ def fetch_text(python):
     answer = subprocess.run(
         [str(python), "-c", code],
         cwd=ROOT,
-        env=surroundings(python, one_thread=True),
+        env=surroundings(python, repeatable=True),
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
@@ -311,13 +331,14 @@ def lab(arguments):
     ]
     say("Opening JupyterLab. Control-C in this window stops it.")
     signal.signal(signal.SIGINT, lambda *_: None)
-    return subprocess.run([*command, *arguments], cwd=ROOT, env=surroundings(python, one_thread=False)).returncode
+    return subprocess.run([*command, *arguments], cwd=ROOT, env=surroundings(python, repeatable=False)).returncode
 
 
 def chromium():
-    """Where Chromium or Chrome is: what CHROMIUM says, or the first on PATH; None if there is neither."""
-    names = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"]
-    return next(filter(None, (shutil.which(name) for name in names if name)), None)
+    """The program of Chromium or Chrome that CHROMIUM names, or else the first on PATH; None if there is none."""
+    named = os.environ.get("CHROMIUM")
+    names = [named] if named else ["chromium", "chromium-browser", "google-chrome"]
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 def notebook_folders():
@@ -347,26 +368,48 @@ def stages(python, arguments, lax, parity):
     return rows
 
 
+def left_out(python):
+    """What cannot be run here: (name, reason) pairs."""
+    browser = chromium()
+    kinds = [
+        ("parity", "PyTorch", "torch", "--parity"),
+        ("class", "nbgrader", "nbgrader", "--all"),
+        *([("browser", "Playwright", "playwright", "--all")] if browser else []),
+    ]
+    rows = [
+        (kind, f"{name} is not installed here. To run it: python course.py test {option}")
+        for kind, name, package, option in kinds
+        if not has(python, package)
+    ]
+    if not browser:
+        rows += [("browser", "there is no Chromium or Chrome on PATH, or none where CHROMIUM says.")]
+    if not notebook_folders():
+        rows += [("notebooks", "there are none yet.")]
+    return rows
+
+
 def test(arguments):
     """Run every stage, also after one that failed; 0 only if all passed."""
-    want_parity, lax = "--parity" in arguments, "--lax" in arguments
-    arguments = [word for word in arguments if word not in ("--parity", "--lax")]
-    python = environment(["test", "parity"] if want_parity else ["test"])
+    options = {word for word in arguments if word in ("--parity", "--all", "--lax")}
+    arguments = [word for word in arguments if word not in options]
+    if "--all" in options:
+        python = environment(["test", "parity", "class", "browser"])
+    else:
+        wanted = ["test", "parity"] if "--parity" in options else ["test"]
+        python = environment(wanted, welcome=["browser"] if chromium() else [])
     fetch_text(python)
-    with_torch = has_torch(python)
+    skipped = dict(left_out(python))
     results = []
-    for name, command in stages(python, arguments, lax, with_torch):
+    for name, command in stages(python, arguments, "--lax" in options, "parity" not in skipped):
         say(f"\n== {name}: {' '.join(['python', *command[1:]])}")
         start = time.perf_counter()
-        code = subprocess.run(command, cwd=ROOT, env=surroundings(python, one_thread=True)).returncode
+        code = subprocess.run(command, cwd=ROOT, env=surroundings(python, repeatable=True)).returncode
         results.append((name, code, time.perf_counter() - start))
     say("")
     for name, code, seconds in results:
         say(f"{name:12}{'ok' if code == 0 else f'FAILED ({code})':12}{seconds:8.1f} seconds")
-    if not with_torch:
-        say("parity      skipped: PyTorch is not installed here. To run it: python course.py test --parity")
-    if not notebook_folders():
-        say("notebooks   skipped: there are none yet.")
+    for name, reason in skipped.items():
+        say(f"{name:12}skipped: {reason}")
     return 1 if any(code for _, code, _ in results) else 0
 
 
@@ -375,7 +418,7 @@ def notebooks(arguments):
     python = environment(["test"])
     fetch_text(python)
     command = [str(python), str(ROOT / "tests" / "execute_notebooks.py"), *arguments]
-    return subprocess.run(command, env=surroundings(python, one_thread=True)).returncode
+    return subprocess.run(command, env=surroundings(python, repeatable=True)).returncode
 
 
 def bench(arguments):
@@ -385,7 +428,7 @@ def bench(arguments):
     python = environment(["bench"])
     fetch_text(python)
     command = [str(python), str(ROOT / "tests" / "bench"), *arguments]
-    return subprocess.run(command, cwd=ROOT, env=surroundings(python, one_thread=False)).returncode
+    return subprocess.run(command, cwd=ROOT, env=surroundings(python, repeatable=False)).returncode
 
 
 def setup(arguments):

@@ -17,7 +17,7 @@ from packaging.version import Version
 
 import course
 
-EVERYTHING = ["cuda12", "cuda13", "test", "parity", "bench", "class"]
+EVERYTHING = ["cuda12", "cuda13", "test", "parity", "bench", "class", "browser"]
 
 
 # Requirements
@@ -94,13 +94,13 @@ def test_a_package_that_was_half_removed_is_missing(monkeypatch):
 
 
 def test_an_unknown_extra_is_a_sentence_with_the_known_ones():
-    with pytest.raises(SystemExit, match='no extra "tset".*cuda12, cuda13, test, parity, bench, class'):
+    with pytest.raises(SystemExit, match='no extra "tset".*cuda12, cuda13, test, parity, bench, class, browser'):
         course.requirements(["tset"])
 
 
 def test_the_oldest_versions_are_a_constraints_file_that_keeps_every_bound():
     pins = {Requirement(line).name: str(Requirement(line).specifier) for line in course.oldest()}
-    for line in course.requirements(["test"]):
+    for line in course.requirements(["test", "browser"]):
         theirs = Requirement(line)
         assert pins[theirs.name].removeprefix("==") in theirs.specifier
 
@@ -161,6 +161,28 @@ def test_a_python_that_is_too_old_lacks_python(tmp_path, monkeypatch):
     (tmp_path / "course.py").write_text("raise SystemExit('too old')", encoding="utf-8")
     monkeypatch.setattr(course, "ROOT", tmp_path)
     assert course.lacks(sys.executable, []) == ["Python>=3.11"]
+
+
+def test_what_is_welcome_goes_into_dot_venv_and_is_asked_of_no_other_environment(away, monkeypatch):
+    asked = []
+    monkeypatch.setenv("VIRTUAL_ENV", str(away / "active"))
+    monkeypatch.setattr(course, "lacks", lambda python, extras: asked.append(extras) or ["a>=1"])
+    monkeypatch.setattr(course, "make_venv", lambda extras: extras)
+    assert course.environment(["test"], welcome=["browser"]) == ["test", "browser"]
+    assert asked == [["test"]]
+
+
+def test_what_is_welcome_and_cannot_be_installed_is_done_without(away, monkeypatch, capsys):
+    def make_venv(extras):
+        if "browser" in extras:
+            raise course.NotInstalled("no network.")
+        return "made"
+
+    monkeypatch.setattr(course, "make_venv", make_venv)
+    assert course.environment(["test"], welcome=["browser"]) == "made"
+    assert "no network. Going on without browser." in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="no network"):
+        course.environment(["test", "browser"])
 
 
 # .venv
@@ -227,6 +249,15 @@ def test_a_changed_pyproject_is_installed_without_starting_anew(tools):
     course.PYPROJECT.write_text("[project]\nname = 'x'\n", encoding="utf-8")
     course.make_venv(["test"])
     assert tools == ["create", project("test"), project("test")]
+
+
+def test_a_venv_that_has_all_needs_no_network(tools, monkeypatch):
+    course.make_venv(["test"])
+    monkeypatch.setattr(course, "lacks", lambda python, extras: [])
+    course.PYPROJECT.write_text("[project]\nname = 'x'\n", encoding="utf-8")
+    course.make_venv(["test", "parity"])
+    assert tools == ["create", project("test")]
+    assert course.read_stamp() == {**course.fingerprint(), "extras": ["parity", "test"]}
 
 
 @pytest.mark.parametrize("moment", ["create_venv", "pip_install"])
@@ -393,9 +424,10 @@ def ran(away, monkeypatch):
         started.append((words, options.get("env", {})))
         return subprocess.CompletedProcess(words, 3 if "check" in words else 0)
 
-    monkeypatch.setattr(course, "environment", lambda extras: Path(sys.executable))
+    monkeypatch.setattr(course, "environment", lambda extras, welcome=(): Path(sys.executable))
     monkeypatch.setattr(course, "fetch_text", lambda python: None)
-    monkeypatch.setattr(course, "has_torch", lambda python: False)
+    monkeypatch.setattr(course, "has", lambda python, package: False)
+    monkeypatch.setattr(course, "chromium", lambda: "/usr/bin/chromium")
     monkeypatch.setattr(subprocess, "run", run)
     (away / "notebooks").mkdir()
     (away / "notebooks" / "a.ipynb").touch()
@@ -408,9 +440,73 @@ def test_every_stage_runs_also_after_one_that_failed(ran, capsys):
     assert names == ["ruff check", "ruff format", "codespell_lib .", "pytest -n", "pytest --nbval"]
     out = capsys.readouterr().out
     assert "lint        FAILED (3)" in out and "notebooks   ok" in out
-    assert (
-        out.count("parity      skipped: PyTorch is not installed here. To run it: python course.py test --parity") == 1
-    )
+
+
+SKIPPED = {
+    "parity": "parity      skipped: PyTorch is not installed here. To run it: python course.py test --parity",
+    "class": "class       skipped: nbgrader is not installed here. To run it: python course.py test --all",
+    "browser": "browser     skipped: Playwright is not installed here. To run it: python course.py test --all",
+}
+
+
+def test_what_is_left_out_is_said_in_one_line_each(ran, monkeypatch, capsys):
+    course.main(["test"])
+    assert [line for line in capsys.readouterr().out.splitlines() if "skipped" in line] == list(SKIPPED.values())
+    monkeypatch.setattr(course, "has", lambda python, package: package != "nbgrader")
+    course.main(["test"])
+    assert [line for line in capsys.readouterr().out.splitlines() if "skipped" in line] == [SKIPPED["class"]]
+
+
+def test_without_a_browser_that_is_what_is_said(ran, monkeypatch, capsys):
+    monkeypatch.setattr(course, "chromium", lambda: None)
+    course.main(["test"])
+    out = capsys.readouterr().out
+    assert "browser     skipped: there is no Chromium or Chrome on PATH, or none where CHROMIUM says." in out
+    assert "Playwright" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "browser", "extras", "welcome"),
+    [
+        ([], None, ["test"], []),
+        ([], "/usr/bin/chromium", ["test"], ["browser"]),
+        (["--parity"], "/usr/bin/chromium", ["test", "parity"], ["browser"]),
+        (["--all"], None, ["test", "parity", "class", "browser"], []),
+    ],
+)
+def test_what_each_option_asks_of_the_environment(ran, monkeypatch, words, browser, extras, welcome):
+    asked = []
+
+    def environment(extras, welcome=()):
+        asked.append((extras, list(welcome)))
+        return Path(sys.executable)
+
+    monkeypatch.setattr(course, "environment", environment)
+    monkeypatch.setattr(course, "chromium", lambda: browser)
+    course.main(["test", *words, "-k", "rotary"])
+    assert asked == [(extras, welcome)]
+    assert ran[3][0][-2:] == ["-k", "rotary"] and not {"--all", "--parity"} & set(ran[3][0])
+
+
+def program(folder, name):
+    """An empty program of this name, which can be started."""
+    path = folder / (name + (".exe" if os.name == "nt" else ""))
+    path.touch()
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_chromium_is_found_on_the_path_and_where_the_variable_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    assert course.chromium() is None
+    chrome = program(tmp_path, "google-chrome")
+    assert course.chromium() == chrome
+    assert course.chromium() != program(tmp_path, "chromium") == course.chromium()
+    monkeypatch.setenv("CHROMIUM", chrome)
+    assert course.chromium() == chrome
+    monkeypatch.setenv("CHROMIUM", "no such program")
+    assert course.chromium() is None
 
 
 def test_all_stages_that_pass_make_the_command_pass(ran, monkeypatch):
@@ -421,7 +517,7 @@ def test_all_stages_that_pass_make_the_command_pass(ran, monkeypatch):
 def test_parity_tests_are_left_out_only_without_pytorch(ran, monkeypatch, capsys):
     course.main(["test", "-k", "rotary"])
     assert ran[3][0][-4:] == ["-m", "not parity", "-k", "rotary"]
-    monkeypatch.setattr(course, "has_torch", lambda python: True)
+    monkeypatch.setattr(course, "has", lambda python, package: True)
     ran.clear()
     course.main(["test", "--parity", "-k", "rotary"])
     assert "not parity" not in ran[3][0] and ran[3][0][-2:] == ["-k", "rotary"] and "--parity" not in ran[3][0]
@@ -450,6 +546,22 @@ def test_tests_count_on_one_thread_and_the_lab_on_all(ran, monkeypatch):
     assert all(env["OPENBLAS_NUM_THREADS"] == env["OMP_NUM_THREADS"] == "1" for _, env in ran)
     course.main(["lab"])
     assert "OPENBLAS_NUM_THREADS" not in ran[-1][1]
+
+
+def test_tests_and_notebooks_draw_the_same_probes_and_leave_the_progress_of_a_learner_alone(ran, monkeypatch):
+    monkeypatch.setenv("MINILLM_SEED", "7")
+    monkeypatch.setenv("MINILLM_PROGRESS", "mine.json")
+    course.main(["test"])
+    course.main(["notebooks"])
+    assert len(ran) == 6 and {(env["MINILLM_SEED"], env["MINILLM_PROGRESS"]) for _, env in ran} == {("0", "off")}
+    course.main(["lab"])
+    assert (ran[-1][1]["MINILLM_SEED"], ran[-1][1]["MINILLM_PROGRESS"]) == ("7", "mine.json")
+
+
+def test_the_lab_shows_the_notebooks_and_the_exercises_are_next_door(ran, away):
+    course.main(["lab"])
+    words, _ = ran[-1]
+    assert f"--ServerApp.root_dir={away}" in words and "--LabApp.default_url=/lab/tree/notebooks" in words
 
 
 def test_notebooks_find_the_library_and_the_programs_of_their_python(ran, away, monkeypatch):

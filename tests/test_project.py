@@ -22,6 +22,7 @@ ORDER = [
     ["describe"],
     ["canvas"],
     ["specs", "bpe", "config", "door", "shakespeare", "download", "runlog", "ngram", "machine", "plots", "atomic"],
+    ["alarm", "sink", "progress"],
     ["kernels", "kernels.one_token", "kernels.gpu"],
     ["kernels.cpu"],
     ["backend", "batches", "tokenizer", "corpus", "counts", "shared"],
@@ -96,8 +97,9 @@ def test_cupy_is_asked_for_by_the_names_that_are_wheels_and_never_on_macos():
                 )
 
 
-def test_the_gpu_extras_and_the_class_extra_exist():
-    assert {"cuda12", "cuda13", "test", "parity", "class"} <= set(pyproject()["project"]["optional-dependencies"])
+def test_every_extra_that_is_spoken_of_exists():
+    extras = set(pyproject()["project"]["optional-dependencies"])
+    assert {"cuda12", "cuda13", "test", "parity", "class", "browser"} <= extras
 
 
 def test_ci_runs_the_command_that_readers_run():
@@ -105,7 +107,7 @@ def test_ci_runs_the_command_that_readers_run():
     lines = script.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "#!/usr/bin/env bash"
     assert "set -euo pipefail" in lines
-    assert "python3 course.py test --parity" in lines
+    assert lines[-1] == "python3 course.py test --all"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps no executable bit")
