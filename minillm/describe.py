@@ -122,7 +122,7 @@ def _points(dots, n_points):
     xy = settled(xy[np.isfinite(xy).all(1)])
     said = ", ".join(f"({number(x)}, {number(y)})" for x, y in xy[sampled(len(xy), n_points)])
     if len(xy) < 2:
-        return f"  {_name(dots)}: at {said or 'no place'}."
+        return f"  {_name(dots)}, at {said or 'no place'}."
     x, y = settled(xy.mean(0))
     return f"  {_name(dots)}: {said}; mean ({number(x, 4)}, {number(y, 4)}) ({_count(len(xy))})."
 
@@ -141,7 +141,7 @@ def _image(image):
 def _arrow(text):
     start, end = settled(np.array([text.xyann, text.xy], float))
     places = [f"({number(x)}, {number(y)})" for x, y in (start, end)]
-    return f"  arrow {_name(text)}: from {places[0]} to {places[1]}, length {number(math.dist(start, end))}."
+    return f"  arrow {_name(text)}, from {places[0]} to {places[1]}, length {number(math.dist(start, end))}."
 
 
 def _text(text):

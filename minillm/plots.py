@@ -145,11 +145,11 @@ def circle(xhat, dxhat):
     mean, along = dxhat.mean(), xhat @ dxhat / (xhat @ xhat)
     mean, along, *tangent = settled(np.array([mean, along, *(dxhat - mean - along * xhat)]))
     names = {
-        "xhat": f"xhat {_vector(xhat)}\nmay move along the circle only",
-        "dxhat": f"dxhat {_vector(dxhat)}\nas far as it lies in this plane",
-        "radial": f"radial {number(along)} times xhat\nleaves the circle, so it does nothing",
-        "tangent": f"tangent {_vector(tangent)}\nwhat is left of dxhat",
-        "out": f"{number(mean)} times (1, 1, 1)\nleaves the plane, so it does nothing",
+        "xhat": f"xhat, free to move along the circle:\n{_vector(xhat)}",
+        "dxhat": f"dxhat, as far as it lies in this plane:\n{_vector(dxhat)}",
+        "radial": f"radial, leaves the circle, does nothing:\n{number(along)} times xhat",
+        "tangent": f"tangent, what is left of dxhat:\n{_vector(tangent)}",
+        "out": f"out of this plane, does nothing:\n{number(mean)} times (1, 1, 1)",
     }
     with style():
         figure, ax = canvas(places=[[0.01, 0.02, 0.55, 0.88]])
@@ -179,7 +179,7 @@ def _draw_circle(ax, point, radial, tangent, names):
     ax.plot(*np.transpose([(0, 0), point]), color=GREY, linewidth=0.6, label="_radius")
     for end in (tangent, radial):  # the two other sides of the rectangle whose diagonal is dxhat
         ax.plot(*np.transpose([point + end, point + dxhat]), ":", color=GREY, linewidth=0.8, label="_side")
-    said = {name: words.replace("\n", ", ") for name, words in names.items()}
+    said = {name: words.replace("\n", " ") for name, words in names.items()}
     key = {"xhat": ax.scatter(*point, s=36, color="black", zorder=3, label=said["xhat"])}
     looks = {
         "dxhat": (dxhat, {"color": ORANGE, "linewidth": 1.8}),

@@ -126,7 +126,7 @@ def test_points_an_image_an_arrow_and_a_text_are_said():
         "root mean square 0.4677."
     )
     assert words(lambda ax: ax.annotate("", (4, 6), (1, 2), arrowprops={}, label="step")) == (
-        "  arrow step: from (1, 2) to (4, 6), length 5."
+        "  arrow step, from (1, 2) to (4, 6), length 5."
     )
     assert words(lambda ax: ax.text(0, 0, "here be dragons", label="note")) == "  here be dragons"
 

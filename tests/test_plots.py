@@ -357,7 +357,7 @@ def normalised(angle):
 def arrows(figure):
     """{name: (tail, head)} of what the circle's picture shows."""
     texts = [text for text in figure.axes[0].texts if text.arrow_patch]
-    return {text.get_label().split()[0]: (np.array(text.xyann), np.array(text.xy)) for text in texts}
+    return {text.get_label().split(",")[0]: (np.array(text.xyann), np.array(text.xy)) for text in texts}
 
 
 def test_the_tangent_of_the_circle_is_what_layer_norm_sends_back(rng):
@@ -382,12 +382,12 @@ def test_the_two_parts_of_the_arrow_add_up_and_stand_at_a_right_angle(rng):
 
 def test_the_circle_says_its_numbers():
     said = plots.describe(plots.circle(normalised(0), [1.5, 0.25, -0.25]))
-    assert "xhat (1.41, -0.707, -0.707), may move along the circle only: at (0, 1.73)." in said
-    assert "0.5 times (1, 1, 1), leaves the plane" in said
-    assert "arrow radial 0.707 times xhat, leaves the circle" in said
+    assert "xhat, free to move along the circle: (1.41, -0.707, -0.707), at (0, 1.73)." in said
+    assert "out of this plane, does nothing: 0.5 times (1, 1, 1), at (0, 0)." in said
     assert (
-        "arrow tangent (0, 0.25, -0.25), what is left of dxhat: from (0, 1.73) to (0.354, 1.73), length 0.354." in said
+        "arrow radial, leaves the circle, does nothing: 0.707 times xhat, from (0, 1.73) to (0, 2.96), length" in said
     )
+    assert "arrow tangent, what is left of dxhat: (0, 0.25, -0.25), from (0, 1.73) to (0.354, 1.73), length 0" in said
     assert plots.describe(plots.circle(normalised(0), [1.515, 0.2525, -0.2525])) != said
 
 
@@ -410,7 +410,7 @@ def test_an_arrow_of_no_length_is_not_drawn_and_its_numbers_are_0(dxhat, left):
     assert list(arrows(figure)) == left
     assert [text.get_text() for text in figure.axes[0].texts if text.get_text() not in ("", "xhat")] == left[::-1]
     key = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert "tangent (0, 0, 0)\nwhat is left of dxhat" in key
+    assert "tangent, what is left of dxhat:\n(0, 0, 0)" in key
     assert not any("e-" in said for said in key)
 
 
