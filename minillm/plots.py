@@ -1,9 +1,10 @@
-"""Every figure, from arrays, never from models: the curves of a run, any curves, and the circle of layer norm."""
+"""Every figure, from arrays, never from models: one style, and words for those who cannot see it."""
 
 import numpy as np
 
 from .canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, STYLE, canvas, png, style
-from .describe import describe, number, settled
+from .circle import circle
+from .describe import describe
 
 __all__ = [
     "GREY",
@@ -125,117 +126,6 @@ def _name_curves(ax, lines):
         look = {"color": line.get_color(), "linewidth": 0.8, "clip_on": False, "label": "_lead"}
         ax.plot([across, 1.03, 1.04], [height, place, place], transform=ax.transAxes, **look)
         ax.text(1.05, place, line.get_label(), transform=ax.transAxes, va="center", fontsize=8.5, color="#333333")
-
-
-def circle(xhat, dxhat):
-    """What layer norm's backward pass keeps of a gradient, for three channels: the part along the circle of all xhat.
-
-    xhat (3,) has mean 0 and variance 1, so it lies in the plane of all vectors with mean 0, on a circle of radius
-    sqrt(3), and a small change of x moves it only along that circle.  The picture is that plane, seen from (1, 1, 1).
-    dxhat (3,) is the sum of a part along (1, 1, 1), which stands out of the plane, a part along xhat, which leaves the
-    circle, and the tangent, which is what is left.  Returns a Figure.  ValueError if xhat is not normalised.
-    """
-    xhat, dxhat = np.asarray(xhat, float), np.asarray(dxhat, float)
-    if xhat.shape != (3,) or dxhat.shape != (3,):
-        raise ValueError(f"circle: xhat and dxhat must be (3,), not {xhat.shape} and {dxhat.shape}.")
-    if not np.isfinite(dxhat).all():
-        raise ValueError(f"circle: dxhat must be three finite numbers, not {dxhat}.")
-    if not (abs(xhat.mean()) < 1e-3 and abs(xhat.var() - 1) < 1e-3):
-        raise ValueError(f"circle: xhat must have mean 0 and variance 1, not {xhat.mean():.3g} and {xhat.var():.3g}.")
-    mean, along = dxhat.mean(), xhat @ dxhat / (xhat @ xhat)
-    mean, along, *tangent = settled(np.array([mean, along, *(dxhat - mean - along * xhat)]))
-    names = {
-        "xhat": f"xhat, free to move along the circle:\n{_vector(xhat)}",
-        "dxhat": f"dxhat, as far as it lies in this plane:\n{_vector(dxhat)}",
-        "radial": f"radial, leaves the circle, does nothing:\n{number(along)} times xhat",
-        "tangent": f"tangent, what is left of dxhat:\n{_vector(tangent)}",
-        "out": f"out of this plane, does nothing:\n{number(mean)} times (1, 1, 1)",
-    }
-    with style():
-        figure, ax = canvas(places=[[0.01, 0.02, 0.55, 0.88]])
-        _draw_circle(ax, *(_SEEN_FROM_111 @ vector for vector in (xhat, along * xhat, np.array(tangent))), names)
-    return figure
-
-
-_SEEN_FROM_111 = np.array([[0, 1, -1], [2, -1, -1]]) / np.sqrt([[2], [6]])  # the first channel is up, the second right
-
-
-def _vector(numbers):
-    return f"({', '.join(number(value) for value in numbers)})"
-
-
-def _draw_circle(ax, point, radial, tangent, names):
-    """The circle through `point` about 0, and from there an arrow's two parts and their sum, each with its name."""
-    dxhat, radius, angle = radial + tangent, np.linalg.norm(point), np.arctan2(*point[::-1])
-    ax.figure.suptitle("What is left of a gradient: the part along the circle", x=0.01, ha="left", fontsize=11)
-    ax.set_aspect("equal")
-    ax.set_axis_off()
-
-    for turn, look in (
-        (np.linspace(0, 2 * np.pi, 361), {"color": GREY, "linewidth": 1}),
-        (angle + np.linspace(-0.4, 0.4, 41), {"color": SKY, "linewidth": 6, "alpha": 0.5}),
-    ):
-        ax.plot(radius * np.cos(turn), radius * np.sin(turn), label="_circle", zorder=1, **look)
-    ax.plot(*np.transpose([(0, 0), point]), color=GREY, linewidth=0.6, label="_radius")
-    for end in (tangent, radial):  # the two other sides of the rectangle whose diagonal is dxhat
-        ax.plot(*np.transpose([point + end, point + dxhat]), ":", color=GREY, linewidth=0.8, label="_side")
-    said = {name: words.replace("\n", " ") for name, words in names.items()}
-    key = {"xhat": ax.scatter(*point, s=36, color="black", zorder=3, label=said["xhat"])}
-    looks = {
-        "dxhat": (dxhat, {"color": ORANGE, "linewidth": 1.8}),
-        "radial": (radial, {"color": GREY, "linewidth": 1.8, "linestyle": (0, (3, 1.5))}),
-        "tangent": (tangent, {"color": BLUE, "linewidth": 3.2}),
-    }
-    for name, (arrow, look) in looks.items():
-        if np.any(arrow):
-            head = {
-                "arrowstyle": "-|>",
-                "mutation_scale": min(14, 60 * np.linalg.norm(arrow)),
-                "shrinkA": 0,
-                "shrinkB": 0,
-            }
-            ax.annotate("", point + arrow, point, arrowprops=head | look, label=said[name], zorder=4)
-        key[name] = ax.plot([], [], label="_key", **look)[0]
-    key["out"] = ax.scatter(0, 0, s=110, color="black", linewidth=0.1, marker=r"$\odot$", zorder=3, label=said["out"])
-    beside = {"loc": "center left", "bbox_to_anchor": (0.555, 0.48), "bbox_transform": ax.figure.transFigure}
-    ax.legend(key.values(), [names[name] for name in key], labelspacing=1.2, fontsize=9.5, **beside)
-
-    # The names stand at the corners of the rectangle, each pushed out along its own diagonal, so that no two can meet.
-    outwards = point / radius
-    along = np.array([-outwards[1], outwards[0]])
-    outwards, along = outwards * (1 if radial @ outwards >= 0 else -1), along * (1 if tangent @ along >= 0 else -1)
-    corners = {
-        "xhat": (point, -outwards - along),
-        "radial": (point + radial, outwards - along),
-        "tangent": (point + tangent, along - outwards),
-        "dxhat": (point + dxhat, outwards + along),
-    }
-    look = {"textcoords": "offset points", "ha": "center", "va": "center", "zorder": 2}
-    look["bbox"] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
-    places, reaches = [(-radius, -radius), (radius, radius)], [[(4, 4), (4, 4)]] * 2
-    for name, (corner, away) in corners.items():
-        if name != "xhat" and not np.any(looks[name][0]):
-            continue  # an arrow of no length
-        words = ax.annotate(name, corner, (0, 0), **look)
-        half = 36 * np.array(words.get_window_extent().size) / ax.figure.dpi  # 72 points an inch
-        words.xyann = away / np.sqrt(2) * (16 + half @ np.abs(away) / np.sqrt(2))
-        places.append(corner)
-        reaches.append([half - words.xyann, half + words.xyann])
-    _fit(ax, np.array(places), np.array(reaches))
-
-
-def _fit(ax, places, reaches):
-    """The limits at which all places (n, 2) are as far apart as they can be, with what stands there still in sight.
-
-    reaches (n, 2, 2) are the points that it takes up before its place (left, below) and after it (right, above).
-    """
-    room = 72 * ax.figure.get_size_inches() * ax.get_position().size
-    apart = places[None] - places[:, None]
-    free = room - reaches[:, None, 0] - reaches[None, :, 1]
-    unit = (free[apart > 1e-9] / apart[apart > 1e-9]).min()  # points for a step of 1
-    middle = ((unit * places - reaches[:, 0]).min(0) + (unit * places + reaches[:, 1]).max(0)) / 2
-    low, high = (middle - room / 2) / unit, (middle + room / 2) / unit
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
 
 
 def rungs(ax, ladder):

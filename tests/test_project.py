@@ -21,6 +21,7 @@ ORDER = [
     ["__init__"],
     ["describe"],
     ["canvas"],
+    ["circle"],
     ["specs", "bpe", "config", "door", "shakespeare", "download", "runlog", "ngram", "machine", "plots", "atomic"],
     ["alarm", "sink", "progress"],
     ["guard"],
