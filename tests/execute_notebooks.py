@@ -4,7 +4,8 @@ python course.py notebooks [--fresh] [notebook ...]     (all of notebooks/ and e
 
 Stored: what a reader sees and nbval compares.  Not stored: times, the state of widgets, paths of this machine.
 What differs from run to run (a match of nbval_sanitize.cfg, a cell tagged nbval-ignore-output, a figure under such a
-cell) is kept from the last run as long as no code of the notebook has changed; --fresh renews it.
+cell) is kept from the last run as long as no code of the notebook has changed; --fresh renews it.  So is the sentence
+"Running it took 42 seconds" in the first cell, whose number is measured here.
 A notebook with a cell that fails is left as it was.
 """
 
@@ -26,6 +27,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 ROOT = Path(__file__).resolve().parent.parent
 SANITIZE = Path(__file__).with_name("nbval_sanitize.cfg")
 NOT_COMPARED = {"nbval-ignore-output", "nbval-skip"}
+TOOK = r"(?<=Running it took )\d+(?= seconds?\b)"
 VIEW = "application/vnd.jupyter.widget-view+json"  # holds a random id
 
 
@@ -114,10 +116,12 @@ def without_paths(value):
     return value
 
 
-def tidy(notebook, before, *, fresh=False):
+def tidy(notebook, before, *, seconds, fresh=False):
     """Drop what belongs to this run only, and keep the old output of a cell where the new one says the same."""
     same_code = notebook.metadata.get("minillm", {}).get("code") == fingerprint(notebook)
     rules, place = patterns(), 0
+    if fresh or not same_code:
+        notebook.cells[0].source = re.sub(TOOK, str(max(1, round(seconds))), notebook.cells[0].source)
     for cell, old in zip(notebook.cells, before.cells, strict=True):
         cell.metadata.pop("execution", None)
         if cell.cell_type != "code":
@@ -159,11 +163,12 @@ def execute(path, *, fresh=False):
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
     )
+    start = time.perf_counter()
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise ValueError(f"{path.name} was left as it was, since a cell did not end well.\n{error}") from None
-    tidy(notebook, before, fresh=fresh)
+    tidy(notebook, before, seconds=time.perf_counter() - start, fresh=fresh)
     nbformat.validate(notebook)
     text = nbformat.writes(notebook).rstrip("\n") + "\n"
     if text.encode() == path.read_bytes():
