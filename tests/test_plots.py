@@ -408,7 +408,7 @@ def test_no_two_names_of_the_circle_overlap_and_all_are_in_the_picture(length):
 def test_an_arrow_of_no_length_is_not_drawn_and_its_numbers_are_0(dxhat, left):
     figure = plots.circle(normalised(1), dxhat)
     assert list(arrows(figure)) == left
-    assert [text.get_text() for text in figure.axes[0].texts if text.get_text() not in ("", "xhat")] == left[::-1]
+    assert [text.get_text() for text in figure.axes[0].texts if text.get_text() not in ("", "xhat")] == left
     key = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert "tangent, what is left of dxhat:\n(0, 0, 0)" in key
     assert not any("e-" in said for said in key)
