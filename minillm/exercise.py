@@ -6,7 +6,7 @@ import typing
 
 import numpy as np
 
-from . import counterexample
+from .counterexample import equal, first_fault, inputs, plain_to_see
 from .guard import Trouble
 
 
@@ -22,7 +22,7 @@ class Part:
     points: float
     says: str  # what `ok` means; {drawn} is the number of random probes
     shows: tuple = ()  # the arguments that a counterexample shows
-    needs: tuple = ()  # it counts once one of these parts is right
+    needs: tuple = ()  # it counts once one of these parts is right, so that an answer that does nothing earns nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,19 +31,40 @@ class Mistake:
 
     name: str
     says: str
-    answer: object
+    answer: typing.Any
 
 
 @dataclasses.dataclass(frozen=True)
 class Probe:
-    """What an answer is asked: answer(*first, *arrays, **options), and backward(dy) for what it returns."""
+    """What an answer is asked: answer(*first, *arrays, **options), and backward(dy) of what it returns."""
 
     arrays: dict  # name: array or tree, in the order of the arguments; these are differentiated
-    dy: np.ndarray | None = None
+    dy: np.ndarray
     options: dict = dataclasses.field(default_factory=dict)
     first: tuple = ()  # arguments that come before the arrays and are not differentiated
-    label: str = ""  # a word about it, for the reader of a counterexample
+    label: str = ""  # what a reader of the counterexample must know beside the numbers
     drawn: bool = False  # at random, anew at every call
+
+
+@dataclasses.dataclass(frozen=True)
+class Sighting:
+    """What an answer did: for each part a list with an entry a probe, a dict of arrays or a Trouble.
+
+    Also remarks that cost nothing, and whether minillm's own code did the work.
+    """
+
+    seen: dict
+    notes: tuple = ()
+    borrowed: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """Why a part is not right: "FAIL" or "todo", a sentence, and at which probe it shows."""
+
+    status: str
+    says: str
+    place: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,24 +81,17 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Judgement:
-    """All rows, remarks that cost nothing, and whether a random probe told against the answer."""
+    """All rows; remarks that cost nothing; whether a random probe told, and whether minillm's own code did the work."""
 
     rows: tuple
     notes: tuple = ()
     drawn: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Sighting:
-    """What an answer did: for each part a list with an entry a probe, a dict of arrays or a Trouble; and remarks."""
-
-    seen: dict
-    notes: tuple = ()
+    borrowed: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Exercise:
-    """An exercise.  A kind of exercise says in `probes`, `watch` and `truth` what its answers are asked and should do."""
+    """An exercise.  Each kind says in `probes`, `watch` and `truth` what its answers are asked and should do."""
 
     name: str
     notebook: str
@@ -99,104 +113,91 @@ class Exercise:
         """The answer key as text."""
         return inspect.getsource(self.answer)
 
-    def borrowed(self, answer):
-        """Whether the answer is minillm's own, or calls it."""
-        return False
-
     def unfit(self, answer):
-        """One sentence if the answer is no answer at all, else None."""
-        return None if callable(answer) else f"{self.name} must be a function, but it is {article(answer)}."
+        """One sentence if the answer is of another kind than is asked for, else None."""
+        return None if callable(answer) else f"{self.name} must be a function, but it is {article(answer)}"
 
     def judge(self, answer, seed):
         """The Judgement of an answer on the probes of this seed.  Changed if minillm itself cannot be trusted."""
         probes = self.probes(seed)
         sighting = self.watch(answer, probes)  # before there is anything that could be copied from
-        wanted = self.truth(probes)
-        faults = {
-            part.name: self.fault(part, sighting.seen[part.name], wanted[part.name], probes) for part in self.parts
-        }
+        seen, wanted = sighting.seen, self.truth(probes)
+        faults = {part.name: self.fault(part, seen[part.name], wanted[part.name], probes) for part in self.parts}
+        for part in self.parts:
+            if not faults[part.name] and part.needs and all(faults[name] for name in part.needs):
+                faults[part.name] = Fault("todo", f"counts once one of {', '.join(part.needs)} is right")
         wrong = [part for part in self.parts if faults[part.name] and faults[part.name].status == "FAIL"]
-        names = self.named(sighting.seen, wanted, wrong, probes) if wrong else {}
+        known = self.named(seen, wanted, wrong, probes) if wrong else {}
         rows, told = [], set()
-        drawn = sum(probe.drawn for probe in probes)
         for part in self.parts:
             fault = faults[part.name]
-            if fault is None and part.needs and all(faults[name] for name in part.needs):
-                fault = Fault("todo", f"counts as soon as one of {', '.join(part.needs)} is right")
             if fault is None:
-                rows.append(Row(part.name, part.points, part.points, "ok", part.says.format(drawn=drawn)))
+                says = part.says.format(drawn=sum(probe.drawn for probe in probes))
+                rows.append(Row(part.name, part.points, part.points, "ok", says))
                 continue
-            mistake = names.get(part.name)
-            lines = [fault.says]
-            if fault.status == "FAIL":
-                excuse = self.excuse(answer, part, faults, probes, sighting.seen)
-                if excuse and not mistake:
-                    lines = [excuse]
-                elif mistake and mistake.name not in told:
-                    lines.append(mistake.says)
-                    told.add(mistake.name)
-            rows.append(Row(part.name, part.points, 0.0, fault.status, "\n".join(lines), mistake and mistake.name))
-        return Judgement(tuple(rows), sighting.notes, any(f is not None and f.drawn for f in faults.values()))
+            name, sentence = known.get(part.name, (None, ""))
+            if part in wrong and not name:
+                name, sentence = self.excuse(answer, part, fault, faults, probes, seen, wanted) or (None, "")
+            lines = [line for line in (fault.says, sentence) if line and line not in told]
+            told.update(lines)
+            rows.append(Row(part.name, part.points, 0.0, fault.status, "\n".join(lines), name))
+        notes = sighting.notes + (() if any(faults.values()) else tuple(self.remarks(answer)))
+        drawn = any(fault is not None and probes[fault.place].drawn for fault in faults.values())
+        return Judgement(tuple(rows), notes, drawn, sighting.borrowed)
 
     def fault(self, part, seen, wanted, probes):
-        """The Fault at the first probe where this part is not what it should be, or None."""
-        for probe, got, want in zip(probes, seen, wanted, strict=True):
+        """The Fault of a part where it is best seen, at a probe made by hand and in the first digits; or None."""
+        found = []
+        for place, (probe, got, want) in enumerate(zip(probes, seen, wanted, strict=True)):
             if isinstance(got, Trouble):
-                status = "todo" if got.unwritten else "FAIL"
-                if status == "todo" or got.kind in ("timeout", "unreached"):
-                    return Fault(status, got.says, probe.drawn)
-                return Fault(status, f"{got.says}, for {counterexample.inputs(probe, [*probe.arrays])}", probe.drawn)
-            says = self.compare(part, got, want, probe)
-            if says:
-                return Fault("FAIL", says, probe.drawn)
-        return None
+                status, says = "todo" if got.unwritten else "FAIL", got.says
+                if says.startswith("raised"):
+                    says += f"\nfor {inputs(probe)}"
+                found.append((probe.drawn, False, place, Fault(status, says, place)))
+            elif says := self.compare(part, got, want, probe):
+                found.append((probe.drawn, not plain_to_see(got, want), place, Fault("FAIL", says, place)))
+        return min(found, default=[None])[-1]
 
     def compare(self, part, got, want, probe):
-        """One line about how they differ, or None."""
-        found = counterexample.first_fault(got, want, precision(probe))
-        return found and f"{counterexample.inputs(probe, part.shows)}  {found[1]}".strip()
+        """Two lines, what went in and how they differ; or None if they do not."""
+        found = first_fault(got, want, probe)
+        return found and f"{inputs(probe, part.shows)}\n{found}"
 
     def named(self, seen, wanted, wrong, probes):
-        """{part: Mistake}: the known mistake that does the same at every probe; else the same in this part."""
+        """{part: (name, sentence)} of the known mistake that does the same at every probe; or the same in this part."""
         bank = [(mistake, self.watch(mistake.answer, probes).seen) for mistake in self.mistakes]
-        whole = [m for m, theirs in bank if all(agree(seen[part.name], theirs[part.name]) for part in self.parts)]
-        if whole:
-            return {part.name: whole[0] for part in wrong}
+        for mistake, theirs in bank:
+            if all(agree(seen[part.name], theirs[part.name]) for part in self.parts):
+                return {part.name: (mistake.name, mistake.says) for part in wrong}
         found = {}
         for part in wrong:
-            alike = [(m, theirs) for m, theirs in bank if agree(seen[part.name], theirs[part.name])]
-            spoils = lambda pair: sum(bool(self.fault(p, pair[1][p.name], wanted[p.name], probes)) for p in self.parts)
+            alike = [pair for pair in bank if agree(seen[part.name], pair[1][part.name])]
             if alike and not all(isinstance(got, Trouble) for got in seen[part.name]):
-                found[part.name] = min(alike, key=spoils)[0]
+                spoilt = lambda pair: sum(
+                    bool(self.fault(p, pair[1][p.name], wanted[p.name], probes)) for p in self.parts
+                )
+                mistake, _ = min(alike, key=spoilt)  # of several, the one that is about this part alone
+                found[part.name] = mistake.name, mistake.says
         return found
 
-    def excuse(self, answer, part, faults, probes, seen):
-        """A sentence for a part that is wrong only because of something else, or None."""
+    def excuse(self, answer, part, fault, faults, probes, seen, wanted):
+        """(name or None, sentence) for a part that is wrong in a way that needs no bank to be told; or None."""
         return None
 
-
-@dataclasses.dataclass(frozen=True)
-class Fault:
-    """Why a part is not right: status "FAIL" or "todo", a sentence, and whether a random probe showed it."""
-
-    status: str
-    says: str
-    drawn: bool = False
+    def remarks(self, answer):
+        """Sentences about an answer with full marks, which cost nothing."""
+        return ()
 
 
 def agree(one, other):
     """Whether two answers did the same at every probe, in one part: the same numbers, or the same trouble."""
-    return all(
-        a.kind == b.kind
-        if isinstance(a, Trouble) and isinstance(b, Trouble)
-        else not isinstance(a, Trouble) and not isinstance(b, Trouble) and counterexample.equal(a, b)
-        for a, b in zip(one, other, strict=True)
-    )
-
-
-def precision(probe):
-    """The tolerance that the dtype of what went in asks for."""
-    return counterexample.tolerance(probe.dy) if probe.dy is not None else 0.0
+    for a, b in zip(one, other, strict=True):
+        if isinstance(a, Trouble) or isinstance(b, Trouble):
+            if not (isinstance(a, Trouble) and isinstance(b, Trouble) and a.kind == b.kind):
+                return False
+        elif not equal(a, b):
+            return False
+    return True
 
 
 def article(thing):
@@ -204,4 +205,4 @@ def article(thing):
     if thing is None:
         return "None"
     name = type(thing).__name__
-    return f"an array {thing.shape}" if type(thing) is np.ndarray else f"a{'n' * (name[0] in 'aeiou')} {name}"
+    return f"an array {thing.shape}" if type(thing) is np.ndarray else f"a{'n' * (name[:1] in 'aeiou')} {name}"

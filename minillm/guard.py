@@ -158,15 +158,15 @@ def place(traceback, function):
     return f", in line {number}" + (f": {line}" if line else "")
 
 
-def codes_run(function, *arguments, **options):
-    """The code objects of all Python functions that run while this one does, and the Outcome of the call."""
-    codes, before = set(), sys.getprofile()
+def noting(codes, function):
+    """The function, which now adds the code of all Python functions that run while it does to the set `codes`."""
 
     def watched():
+        before = sys.getprofile()
         sys.setprofile(lambda frame, event, argument: codes.add(frame.f_code))
         try:
-            return function(*arguments, **options)
+            return function()
         finally:
             sys.setprofile(before)
 
-    return codes, call(watched)
+    return watched

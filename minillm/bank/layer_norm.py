@@ -1,10 +1,13 @@
-"""layer_norm, there and back: its probes, the mistakes that people make in it, and right answers in other styles."""
+"""layer_norm, there and back: what it is asked, and the mistakes that people make in it."""
+
+import types
 
 import numpy as np
 
 from .. import layers, specs
 from ..exercise import Mistake, Part, Probe
 from ..there_and_back import ThereAndBack
+from . import layer_norm_right
 
 
 def mean(z):
@@ -13,119 +16,297 @@ def mean(z):
 
 
 def total(z):
-    """Over all positions: what one channel's gain or shift has to answer for."""
+    """Over all positions: one channel's gain or shift served every one of them."""
     return z.reshape(-1, z.shape[-1]).sum(0)
 
 
-# Each step as it should be.  A mistake below is the layer with one of them written in another way.
-STEPS = {
-    "mean": lambda x: mean(x),
-    "var": lambda deviation: mean(deviation**2),
-    "rstd": lambda var, eps: 1 / np.sqrt(var + eps),
-    "y": lambda g, xhat, b: g * xhat + b,
-    "dxhat": lambda dy, g: dy * g,
-    "dx": lambda dxhat, xhat, rstd, dy, x: rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)),
-    "dg": lambda dy, xhat, x: total(dy * xhat),
-    "db": lambda dy: total(dy),
-    "order": lambda dx, dg, db: (dx, dg, db),
+# The steps of a right answer; v holds the arguments and what the steps before have made.
+THERE = {
+    "mean": lambda v: mean(v.x),
+    "deviation": lambda v: v.x - v.mean,
+    "var": lambda v: mean(v.deviation**2),
+    "rstd": lambda v: 1 / np.sqrt(v.var + v.eps),
+    "xhat": lambda v: v.deviation * v.rstd,
+    "y": lambda v: v.g * v.xhat + v.b,
+}
+BACK = {
+    "dxhat": lambda v: v.dy * v.g,
+    "dx": lambda v: v.rstd * (v.dxhat - mean(v.dxhat) - v.xhat * mean(v.dxhat * v.xhat)),
+    "dg": lambda v: total(v.dy * v.xhat),
+    "db": lambda v: total(v.dy),
+    "grads": lambda v: (v.dx, v.dg, v.db),
 }
 
 
 def wrong(name, says, **steps):
-    """The Mistake that has these steps instead of the right ones."""
-    do = {**STEPS, **steps}
+    """The Mistake of an answer in which these steps are written differently."""
 
     def layer_norm(x, g, b, *, eps=1e-5):
-        deviation = x - do["mean"](x)
-        rstd = do["rstd"](do["var"](deviation), eps)
-        xhat = deviation * rstd
+        there = follow(THERE, steps, types.SimpleNamespace(x=x, g=g, b=b, eps=eps))
 
         def backward(dy):
-            dxhat = do["dxhat"](dy, g)
-            dx = do["dx"](dxhat, xhat, rstd, dy, x)
-            return do["order"](dx, do["dg"](dy, xhat, x), do["db"](dy))
+            return follow(BACK, steps, types.SimpleNamespace(**vars(there), dy=dy)).grads
 
-        return do["y"](g, xhat, b), backward
+        return there.y, backward
 
     return Mistake(name, says, layer_norm)
 
 
-def shift_in_place(x, g, b, *, eps=1e-5):
-    """x -= mean."""
-    x -= mean(x)
-    rstd = 1 / np.sqrt(mean(x * x) + eps)
-    xhat = x * rstd
-
-    def backward(dy):
-        dxhat = dy * g
-        return rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)), total(dy * xhat), total(dy)
-
-    return g * xhat + b, backward
+def follow(recipe, steps, v):
+    """v, with what each step of the recipe makes."""
+    for name, step in (recipe | {name: steps[name] for name in recipe if name in steps}).items():
+        setattr(v, name, step(v))
+    return v
 
 
-def blame_in_place(x, g, b, *, eps=1e-5):
-    """dy *= g."""
-    xhat = x - mean(x)
-    rstd = 1 / np.sqrt(mean(xhat * xhat) + eps)
-    xhat = xhat * rstd
-
-    def backward(dy):
-        dg, db = total(dy * xhat), total(dy)
-        dy *= g
-        return rstd * (dy - mean(dy) - xhat * mean(dy * xhat)), dg, db
-
-    return g * xhat + b, backward
+def in_place(v, name, change):
+    """Change an array of v where it lies, and return it."""
+    array = getattr(v, name)
+    array[...] = change(array)
+    return array
 
 
-def overwritten(x, g, b, *, eps=1e-5):
-    """xhat *= g; xhat += b; and backward still says xhat."""
-    xhat = x - mean(x)
-    rstd = 1 / np.sqrt(mean(xhat * xhat) + eps)
-    xhat *= rstd
-    xhat *= g
-    xhat += b
+def everywhere(v, average):
+    """dx, with another kind of mean."""
+    return v.rstd * (v.dxhat - average(v.dxhat) - v.xhat * average(v.dxhat * v.xhat))
 
-    def backward(dy):
-        dxhat = dy * g
-        return rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)), total(dy * xhat), total(dy)
 
-    return xhat, backward
-
+over_all = lambda z: z.mean()
+over_batch = lambda z: z.mean(0, keepdims=True)
+over_batch_sum = lambda z: z.sum(0)
 
 MISTAKES = (
     wrong(
-        "eps outside the root",
-        "eps belongs inside: sqrt(var + eps), not sqrt(var) + eps.",
-        rstd=lambda var, eps: 1 / (np.sqrt(var) + eps),
+        "no eps",
+        "This is what comes out without eps: numbers that are all alike have variance 0, and are divided by it.",
+        rstd=lambda v: 1 / np.sqrt(v.var),
     ),
     wrong(
-        "no eps", "Without eps, numbers that are all alike are divided by 0.", rstd=lambda var, eps: 1 / np.sqrt(var)
+        "eps outside the root",
+        "eps stands outside the root here. It is added to the variance, sqrt(var + eps), and not to the deviation.",
+        rstd=lambda v: 1 / (np.sqrt(v.var) + v.eps),
+    ),
+    wrong(
+        "eps as a lower limit",
+        "eps is a lower limit here, max(var, eps). It is added to every variance: var + eps.",
+        rstd=lambda v: 1 / np.sqrt(np.maximum(v.var, v.eps)),
+    ),
+    wrong(
+        "eps squared",
+        "eps enters squared here. It is added to the variance as it is: var + eps.",
+        rstd=lambda v: 1 / np.sqrt(v.var + v.eps**2),
+    ),
+    wrong(
+        "an eps of its own",
+        "The eps that is handed in is not used: 1e-5 is written into the code.",
+        rstd=lambda v: 1 / np.sqrt(v.var + 1e-5),
+    ),
+    wrong(
+        "n - 1 in the variance",
+        "The squared deviations are divided by C - 1 here, as np.var(x, ddof=1) does; layer norm divides by C.",
+        var=lambda v: (v.deviation**2).sum(-1, keepdims=True) / (v.x.shape[-1] - 1),
+    ),
+    wrong(
+        "divided by the variance",
+        "This divides by var + eps. It is its root that brings the numbers to variance 1.",
+        rstd=lambda v: 1 / (v.var + v.eps),
+    ),
+    wrong(
+        "statistics over the whole array",
+        "Mean and variance are taken over the whole array here. Each position has its own: over the last axis alone.",
+        mean=lambda v: over_all(v.x),
+        var=lambda v: over_all(v.deviation**2),
+        dx=lambda v: everywhere(v, over_all),
+    ),
+    wrong(
+        "statistics over the batch",
+        "Mean and variance are taken over axis 0 here, as batch norm does. Layer norm takes them over the channels, "
+        "axis -1, so that no sequence depends on its neighbours.",
+        mean=lambda v: over_batch(v.x),
+        var=lambda v: over_batch(v.deviation**2),
+        dx=lambda v: everywhere(v, over_batch),
+    ),
+    wrong(
+        "keepdims forgotten",
+        "x.mean(-1) has lost its last axis, so that NumPy lays it along the wrong one; keepdims=True keeps it.",
+        mean=lambda v: v.x.mean(-1),
+        var=lambda v: (v.deviation**2).mean(-1),
+        dx=lambda v: everywhere(v, lambda z: z.mean(-1)),
+    ),
+    wrong(
+        "mean not subtracted",
+        "The mean is not taken away here. That is RMS norm: a layer of its own, but not this one.",
+        deviation=lambda v: v.x,
+        dx=lambda v: v.rstd * (v.dxhat - v.xhat * mean(v.dxhat * v.xhat)),
+    ),
+    wrong(
+        "the article's formula",
+        "This is (x - mean) / std alone. Layer norm has an eps under the root, then a gain g and a shift b.",
+        rstd=lambda v: 1 / np.sqrt(v.var),
+        y=lambda v: v.xhat,
+        dxhat=lambda v: v.dy,
+        dg=lambda v: 0 * v.g,
+        db=lambda v: 0 * v.b,
+    ),
+    wrong(
+        "gain forgotten",
+        "The gain is missing: y = g * xhat + b.",
+        y=lambda v: v.xhat + v.b,
+        dxhat=lambda v: v.dy,
+    ),
+    wrong(
+        "shift forgotten",
+        "The shift is missing: y = g * xhat + b.",
+        y=lambda v: v.g * v.xhat,
+    ),
+    wrong(
+        "shift before gain",
+        "The shift is added before the gain multiplies here. The gain is for xhat alone: g * xhat + b.",
+        y=lambda v: v.g * (v.xhat + v.b),
+        dg=lambda v: total(v.dy * (v.xhat + v.b)),
+        db=lambda v: total(v.dy * v.g),
+    ),
+    wrong(
+        "mean treated as a constant",
+        "This is what comes out when the mean is treated as a constant. x moves the mean too: the term mean(dxhat) "
+        "is missing.",
+        dx=lambda v: v.rstd * (v.dxhat - v.xhat * mean(v.dxhat * v.xhat)),
     ),
     wrong(
         "variance treated as a constant",
-        "This is what comes out when the variance is treated as a constant: x changes rstd too.",
-        dx=lambda dxhat, xhat, rstd, dy, x: rstd * (dxhat - mean(dxhat)),
+        "This is what comes out when the variance is treated as a constant. x moves rstd too: the term "
+        "xhat * mean(dxhat * xhat) is missing.",
+        dx=lambda v: v.rstd * (v.dxhat - mean(v.dxhat)),
     ),
-    Mistake("x changed in place", "x -= mean changes the caller's array.", shift_in_place),
-    Mistake("dy changed in place", "dy *= g changes the caller's array.", blame_in_place),
-    Mistake("xhat overwritten", "xhat *= g writes over what backward still needs.", overwritten),
+    wrong(
+        "mean and variance treated as constants",
+        "This is what comes out when mean and variance are treated as constants. x moves both, and each has a term.",
+        dx=lambda v: v.rstd * v.dxhat,
+    ),
+    wrong(
+        "gain forgotten on the way back",
+        "The gain is missing on the way back: xhat was multiplied by g, so dxhat = dy * g.",
+        dxhat=lambda v: v.dy,
+    ),
+    wrong(
+        "gain forgotten in the variance term",
+        "In the variance term stands dy where dxhat = dy * g belongs.",
+        dx=lambda v: v.rstd * (v.dxhat - mean(v.dxhat) - v.xhat * mean(v.dy * v.xhat)),
+    ),
+    wrong(
+        "rstd forgotten on the way back",
+        "rstd is missing in dx: a step in x is rstd times as large in xhat.",
+        dx=lambda v: v.dxhat - mean(v.dxhat) - v.xhat * mean(v.dxhat * v.xhat),
+    ),
+    wrong(
+        "rstd squared on the way back",
+        "rstd multiplies dx twice here. Once is right.",
+        dx=lambda v: v.rstd**2 * (v.dxhat - mean(v.dxhat) - v.xhat * mean(v.dxhat * v.xhat)),
+    ),
+    wrong(
+        "variance term added",
+        "The variance term has the wrong sign: it is subtracted, like the mean term.",
+        dx=lambda v: v.rstd * (v.dxhat - mean(v.dxhat) + v.xhat * mean(v.dxhat * v.xhat)),
+    ),
+    wrong(
+        "mean term added",
+        "The mean term has the wrong sign: it is subtracted, like the variance term.",
+        dx=lambda v: v.rstd * (v.dxhat + mean(v.dxhat) - v.xhat * mean(v.dxhat * v.xhat)),
+    ),
+    wrong(
+        "sums where means are due",
+        "The two terms of dx are sums over the channels here. They are means: each sum is divided by C.",
+        dx=lambda v: everywhere(v, lambda z: z.sum(-1, keepdims=True)),
+    ),
+    wrong(
+        "means over the batch on the way back",
+        "The two means of dx are taken over axis 0 here. They are over the channels, as those of the way there.",
+        dx=lambda v: everywhere(v, over_batch),
+    ),
+    wrong(
+        "x for xhat in dx",
+        "In the variance term stands x where xhat belongs.",
+        dx=lambda v: v.rstd * (v.dxhat - mean(v.dxhat) - v.x * mean(v.dxhat * v.x)),
+    ),
+    wrong(
+        "x for xhat in dg",
+        "g multiplied xhat, not x: dg is the sum of dy * xhat.",
+        dg=lambda v: total(v.dy * v.x),
+    ),
+    wrong(
+        "xhat forgotten in dg",
+        "g multiplied xhat: dg is the sum of dy * xhat, and not of dy alone.",
+        dg=lambda v: total(v.dy),
+    ),
+    wrong(
+        "mean for sum in dg",
+        "dg is a mean over the positions here. The same g served every position, so their blame adds up: a sum.",
+        dg=lambda v: total(v.dy * v.xhat) / (v.x.size // len(v.g)),
+    ),
+    wrong(
+        "mean for sum in db",
+        "db is a mean over the positions here. The same b served every position, so their blame adds up: a sum.",
+        db=lambda v: total(v.dy) / (v.x.size // len(v.b)),
+    ),
+    wrong(
+        "summed over one axis",
+        "dg and db are summed over the first axis alone. b served every position of every sequence: sum over all axes "
+        "but the last.",
+        dg=lambda v: over_batch_sum(v.dy * v.xhat),
+        db=lambda v: over_batch_sum(v.dy),
+    ),
+    wrong(
+        "db not summed",
+        "db is dy itself here. The same b served every position, so their blame adds up: sum over all axes but the "
+        "last.",
+        db=lambda v: v.dy,
+    ),
+    wrong(
+        "dg and db exchanged",
+        "dg and db stand in each other's place: gradients come back in the order of the arguments, dx, dg, db.",
+        grads=lambda v: (v.dx, v.db, v.dg),
+    ),
+    wrong(
+        "dx returned last",
+        "The gradients are all there, but not in the order of the arguments: dx, dg, db.",
+        grads=lambda v: (v.dg, v.db, v.dx),
+    ),
+    wrong(
+        "x changed in place",
+        "Something like x -= mean writes into the caller's array, which others still need. x - mean makes a new one.",
+        deviation=lambda v: in_place(v, "x", lambda x: x - v.mean),
+    ),
+    wrong(
+        "dy changed in place",
+        "Something like dy *= g writes into the caller's array, and the lines below it see another dy. dy * g makes a "
+        "new one.",
+        dxhat=lambda v: in_place(v, "dy", lambda dy: dy * v.g),
+    ),
+    wrong(
+        "xhat overwritten",
+        "xhat was changed in place to make y, and the way back still needs it as it was: y = g * xhat + b makes a new "
+        "array.",
+        y=lambda v: in_place(v, "xhat", lambda xhat: v.g * xhat + v.b),
+    ),
 )
 
 
 def draw(rng):
-    """Numbers of many sizes, in one to four axes."""
-    for i, shape in enumerate([(2, 3, 5), (4, 7), (3,), (2, 1, 3, 4), (5, 2), (1, 6, 3), (2, 2, 9), (3, 1)] * 2):
-        C = shape[-1]
-        scale = (1.0, 0.01, 10.0)[i % 3]
-        x = scale * rng.normal(size=shape) + rng.normal()
-        options = {} if i % 2 else {"eps": float(rng.uniform(0.01, 2))}
-        yield Probe({"x": x, "g": rng.normal(size=C), "b": rng.normal(size=C)}, rng.normal(size=shape), options)
+    """Numbers of several sizes in one to four axes, with the usual eps and with others; one row of them all alike."""
+    shapes = [(2, 3, 5), (4, 7), (3,), (2, 1, 3, 4), (5, 2), (1, 6, 3), (2, 2, 9), (3, 1)]
+    for i, shape in enumerate(shapes * 2):
+        x = (1.0, 0.01, 10.0)[i % 3] * rng.normal(size=shape) + rng.normal()
+        if i == 1:
+            x[0] = 2.0
+        g, b = rng.normal(size=(2, shape[-1]))
+        options = {"eps": float(rng.uniform(0.01, 2))} if i % 2 else {}
+        yield Probe({"x": x, "g": g, "b": b}, rng.normal(size=shape), options)
 
 
 def by_hand(x, dy, g=(1, 1), b=(0, 0), **options):
     """A probe that can be followed on paper."""
-    floats = lambda numbers: np.array(numbers, float)
-    return Probe({"x": floats(x), "g": floats(g), "b": floats(b)}, floats(dy), options)
+    arrays = {"x": np.array(x, float), "g": np.array(g, float), "b": np.array(b, float)}
+    return Probe(arrays, np.array(dy, float), options)
 
 
 EXERCISE = ThereAndBack(
@@ -134,21 +315,38 @@ EXERCISE = ThereAndBack(
     answer=layers.layer_norm,
     spec=specs.layer_norm,
     parts=(
-        Part("y", 1, "equals the definition on {drawn} random shapes", ("x", "g", "b", "eps")),
-        Part("dx", 2, "agrees with finite differences", ("x", "g", "dy", "eps")),
-        Part("dg", 0.5, "agrees with finite differences", ("x", "dy", "eps")),
-        Part("db", 0.5, "agrees with finite differences", ("dy",)),
-        Part("arguments", 1, "are left alone, and what is returned is new", needs=("dx", "dg", "db")),
+        Part("y", 1, "equals the definition on {drawn} random arrays", shows=("x", "g", "b", "eps")),
+        Part("dx", 2, "agrees with finite differences", shows=("x", "g", "dy", "eps")),
+        Part("dg", 0.5, "agrees with finite differences", shows=("x", "dy", "eps")),
+        Part("db", 0.5, "agrees with finite differences", shows=("dy",)),
+        Part("arguments", 1, "x, g, b and dy are left alone, and all results are new", needs=("dx", "dg", "db")),
     ),
     by_hand=(
         by_hand([[1, 3]], [[1, 0]]),
-        by_hand([[1, 3]], [[1, 0]], eps=3.0),  # the variance is 1, so the root is 2
+        by_hand([[1, 3]], [[1, 0]], eps=3.0),  # the variance is 1, so that the root is 2
         by_hand([[5, 5]], [[1, 0]]),
+        by_hand([[0, 3, 0]], [[1, 0, 0]], (1, 2, 3), (0, 0, 1), eps=2.0),  # the variance is 2
+        by_hand([[1, 3], [7, 5]], [[1, 0], [0, 2]], (1, 2), (0, 1), eps=3.0),
     ),
     draw=draw,
+    strain=(
+        (
+            by_hand([[1e6 + 0.1, 1e6 + 0.2, 1e6 + 0.4]], [[1, 0, 0]], (1, 1, 1), (0, 0, 0)),
+            "For numbers far from 0, such as 1000000.1, y is off: a small difference of large numbers has lost its "
+            "digits. mean(x**2) - mean(x)**2 is one; mean((x - mean)**2) is none. It costs no points.",
+        ),
+    ),
     mistakes=MISTAKES,
-    hints=("", "", ""),
-    lines=6,
-    minutes=25,
+    right=layer_norm_right.ANSWERS,
+    hints=(
+        "xhat cannot change freely: whatever x does, each row of xhat keeps its mean of 0 and, but for eps, its "
+        "variance of 1. So what would change one of the two comes to nothing, and is taken out of the gradient.",
+        "Begin with dxhat, what y = g * xhat + b makes of dy. dx is rstd times dxhat, less two terms: one is the same "
+        "for all channels of a row, the other points along xhat. g and b served every position: sum.",
+        "Both terms are means over the channels: the mean of dxhat, and xhat times the mean of dxhat * xhat. dg is the "
+        "sum of dy * xhat over all axes but the last, db the sum of dy.",
+    ),
+    lines=8,
+    minutes=30,
     difficulty=3,
 )
