@@ -16,10 +16,12 @@ WIRINGS = "plain", "residual", "pre-norm", "post-norm"
 def panel(draw, **controls):
     """Show controls, and below them what `draw` makes of their values; it is drawn anew whenever one is moved.
 
-    draw(**values) returns (figure, text).  controls are ipywidgets, or ranges in the short form of ipywidgets:
-    (low, high) or (low, high, step) is a slider, a list is a choice.  The first frame is ordinary output, which stays
-    in a stored notebook; later ones take its place.  If `draw` fails then, the frame says so in a sentence; if it
-    fails at first, the cell fails.  Returns None.
+    draw(**values) returns (figure, text).  controls are ipywidgets, or ranges in their short form: (low, high) or
+    (low, high, step) is a slider, a list is a choice.  Where drawing takes longer than half a second, give a slider
+    with continuous_update=False: it is drawn when the slider is let go.
+
+    The first frame is ordinary output, which stays in a stored notebook; later ones take its place.  If `draw` fails
+    then, the frame says so in a sentence; if it fails at first, the cell fails.  Returns None.
     """
     from IPython.display import display
 
