@@ -12,6 +12,7 @@ The notebook is copied, so the file itself is never saved over.  Needed are Chro
 
 import argparse
 import contextlib
+import importlib.util
 import shutil
 import signal
 import sys
@@ -20,9 +21,11 @@ import time
 from pathlib import Path
 
 import nbformat
+from execute_notebooks import read
 from lab_server import Failure, course, server, wait_for
 
 WINDOW = {"width": 1280, "height": 800}
+OVERLAP = 60  # of the end of a window, shown again at the top of the next
 BOX = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer"  # what scrolls
 STATE = """() => {
     const panel = window.jupyterapp?.shell.currentWidget, cells = panel?.content?.widgets;
@@ -127,8 +130,17 @@ class Notebook:
             paths.append(folder / f"{name}-{len(paths) + 1:02}.png")
             self.page.screenshot(path=paths[-1], animations="disabled")
             reached, height, total = box.evaluate("box => [box.scrollTop, box.clientHeight, box.scrollHeight]")
-            ended, top = reached + height >= total - 1, reached + height - 60
+            ended, top = reached + height >= total - 1, reached + height - OVERLAP
         return paths
+
+
+def lacking():
+    """What is not here and is needed, as a few words with what to do; "" if all is."""
+    if not course.chromium():
+        return "there is no Chromium or Chrome on PATH, or none where CHROMIUM says (Debian: apt install chromium)"
+    if not importlib.util.find_spec("playwright"):
+        return "Playwright is not installed (python course.py test --all installs it into .venv)"
+    return ""
 
 
 @contextlib.contextmanager
@@ -143,7 +155,7 @@ def opened(path, work, *, stored=True):
     root, picture, log = work / "course", work / "failure.png", work / "server.log"
     copy = root / "notebooks" / Path(path).name
     copy.parent.mkdir(parents=True)
-    contents = nbformat.read(path, as_version=4)
+    contents = read(Path(path))
     for cell in contents.cells if not stored else []:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -181,9 +193,13 @@ def main(words):
     job.add_argument("folder", type=Path, help="where the pictures are written")
     job.add_argument("--run", action="store_true", help="run all cells first")
     given = parser.parse_args(words)
+    try:
+        read(given.notebook)
+    except (OSError, ValueError) as error:
+        return str(error)
+    if missing := lacking():
+        return f"That needs a browser: {missing}."
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # so that JupyterLab is ended too
-    if not course.chromium():
-        sys.exit("There is no Chromium here. On Debian: apt install chromium. Or name one in the variable CHROMIUM.")
     work, failed = Path(tempfile.mkdtemp(prefix="minillm-lab-")), None
     with opened(given.notebook, work, stored=not given.run) as notebook:
         if given.run:
@@ -194,7 +210,7 @@ def main(words):
         for path in notebook.shots(given.folder, given.notebook.stem):
             print(path)
     shutil.rmtree(work)
-    return f"{failed}" if failed else 0
+    return str(failed) if failed else 0
 
 
 if __name__ == "__main__":
