@@ -65,19 +65,18 @@ def in_numbers(name, got, want, wrong, tree):
     )
 
 
-def inputs(probe, names=None):
+def inputs(probe, names, label=True):
     """What went in, on one line:  x = [[1. 3.]]  dy = [[1. 0.]]  Only shapes where that would be long."""
     options = {name: value for name, value in probe.options.items() if isinstance(value, (int, float))}
     given = {**probe.arrays, **options, "dy": probe.dy}
-    named = [name for name in (probe.arrays if names is None else names) if name in given]
-    shown = [pair for name in named for pair in leaves(given[name], name)]
-    whole = all(np.size(a) <= SMALL for _, a in shown)
+    shown = [pair for name in names if name in given for pair in leaves(given[name], name)]
+    whole = all(np.size(a) <= SMALL for _, a in shown) and sum(np.size(a) for _, a in shown) <= 2 * SMALL
     words = []
     for path, a in shown:
         words.append(
             f"{path} = {a:.4g}" if np.ndim(a) == 0 else f"{path} = {show(a)}" if whole else f"{path} {a.shape}"
         )
-    return "  ".join([f"{probe.label}:"] * bool(probe.label) + words)
+    return "  ".join([probe.label] * bool(label and probe.label) + words)
 
 
 def show(array, beside=None):

@@ -60,11 +60,12 @@ class Sighting:
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """Why a part is not right: "FAIL" or "todo", a sentence, and at which probe it shows."""
+    """Why a part is not right: "FAIL" or "todo", a sentence, at which probe, and which of its arguments are shown."""
 
     status: str
     says: str
     place: int = 0
+    shows: tuple = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Exercise:
                 faults[part.name] = Fault("todo", f"counts once one of {', '.join(part.needs)} is right")
         wrong = [part for part in self.parts if faults[part.name] and faults[part.name].status == "FAIL"]
         known = self.named(seen, wanted, wrong, probes) if wrong else {}
-        rows, told = [], set()
+        rows, told = [], Told(probes)
         for part in self.parts:
             fault = faults[part.name]
             if fault is None:
@@ -138,11 +139,9 @@ class Exercise:
             name, sentence = known.get(part.name, (None, ""))
             if part in wrong and not name:
                 name, sentence = self.excuse(answer, part, fault, faults, probes, seen, wanted) or (None, "")
-            lines = [line for line in (fault.says, sentence) if line and line not in told]
-            told.update(lines)
-            rows.append(Row(part.name, part.points, 0.0, fault.status, "\n".join(lines), name))
+            rows.append(Row(part.name, part.points, 0.0, fault.status, told.anew(fault, sentence), name))
         notes = sighting.notes + (() if any(faults.values()) else tuple(self.remarks(answer)))
-        drawn = any(fault is not None and probes[fault.place].drawn for fault in faults.values())
+        drawn = any(fault and fault.shows and probes[fault.place].drawn for fault in faults.values())
         return Judgement(tuple(rows), notes, drawn, sighting.borrowed)
 
     def fault(self, part, seen, wanted, probes):
@@ -150,22 +149,24 @@ class Exercise:
         found = []
         for place, (probe, got, want) in enumerate(zip(probes, seen, wanted, strict=True)):
             if isinstance(got, Trouble):
-                status, says = "todo" if got.unwritten else "FAIL", got.says
-                if says.startswith("raised"):
-                    says += f"\nfor {inputs(probe)}"
-                found.append((probe.drawn, False, place, Fault(status, says, place)))
+                shows = (*probe.arrays,) if got.says.startswith("raised") else ()
+                fault = Fault("todo" if got.unwritten else "FAIL", got.says, place, shows)
+                found.append((probe.drawn, False, place, fault))
             elif says := self.compare(part, got, want, probe):
-                found.append((probe.drawn, not plain_to_see(got, want), place, Fault("FAIL", says, place)))
+                fault = Fault("FAIL", says, place, part.shows)
+                found.append((probe.drawn, not plain_to_see(got, want), place, fault))
         return min(found, default=[None])[-1]
 
     def compare(self, part, got, want, probe):
-        """Two lines, what went in and how they differ; or None if they do not."""
-        found = first_fault(got, want, probe)
-        return found and f"{inputs(probe, part.shows)}\n{found}"
+        """One line that says how they differ, or None if they do not."""
+        return first_fault(got, want, probe)
 
     def named(self, seen, wanted, wrong, probes):
         """{part: (name, sentence)} of the known mistake that does the same at every probe; or the same in this part."""
-        bank = [(mistake, self.watch(mistake.answer, probes).seen) for mistake in self.mistakes]
+        few = [probe for probe in probes if not probe.drawn]  # enough to leave most mistakes out
+        begins = lambda theirs: any(agree(seen[p.name][: len(few)], theirs[p.name]) for p in wrong)
+        hopeful = [mistake for mistake, theirs in self.watch_all(self.mistakes, few) if begins(theirs)]
+        bank = self.watch_all(hopeful, probes)
         for mistake, theirs in bank:
             if all(agree(seen[part.name], theirs[part.name]) for part in self.parts):
                 return {part.name: (mistake.name, mistake.says) for part in wrong}
@@ -187,6 +188,26 @@ class Exercise:
     def remarks(self, answer):
         """Sentences about an answer with full marks, which cost nothing."""
         return ()
+
+
+class Told:
+    """What the rows above have said, so that no row says it again."""
+
+    def __init__(self, probes):
+        self.probes, self.lines, self.place, self.names = probes, set(), None, ()
+
+    def anew(self, fault, sentence):
+        """The lines of a fault: what went in, what is wrong with what came out, and the mistake that is behind it."""
+        given = ""
+        if fault.shows:
+            same = fault.place == self.place
+            new = [name for name in fault.shows if not (same and name in self.names)]
+            given = inputs(self.probes[fault.place], new, label=not same)
+            given = f"the same  {given}".strip() if same else given
+            self.place, self.names = fault.place, (*self.names, *new) if same else fault.shows
+        lines = [line for line in (given, fault.says, sentence) if line and line not in self.lines]
+        self.lines |= {fault.says, sentence}
+        return "\n".join(lines)
 
 
 def agree(one, other):

@@ -9,7 +9,7 @@ INDENT = " " * 8
 ARRAY = r"\[[^\[\]]{,60}\]"  # and up to three deep:
 for _ in range(3):
     ARRAY = rf"\[(?:[^\[\]]|{ARRAY}){{,60}}\]"
-WHOLE = re.compile(rf"(?:[\w.]+ = |expected |yours )(?:{ARRAY}|[^\s\[]+)")  # what is not broken between two lines
+WHOLE = re.compile(rf"(?:[\w.]+ = |expected |yours |give )(?:{ARRAY}|[^\s\[]+)")  # what is not broken between two lines
 
 
 class Score(float):

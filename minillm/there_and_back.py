@@ -15,7 +15,7 @@ from .guard import Trouble
 from .kernels import cpu
 from .sink import Sink
 from .trees import leaves, map_leaves
-from .trial import Direction, Trial, unpacked
+from .trial import Direction, Trial, Trusted, unpacked
 
 LATE = (
     "backward uses what the last call left",
@@ -38,10 +38,10 @@ class ThereAndBack(Exercise):
         drawn = [dataclasses.replace(probe, drawn=True) for probe in self.draw(np.random.default_rng(seed))]
         return [*self.by_hand, *drawn, in_float32(drawn[0])]
 
-    def watch(self, answer, probes):
+    def watch(self, answer, probes, direction=Direction):
         """Ask all probes; the ways back in reverse order, as a model does, so that nothing may be kept in one place."""
         sink = Sink()
-        there, back = Direction(answer, sink), Direction(answer, sink)
+        there, back = direction(answer, sink), direction(answer, sink)
         trials = [Trial(probe) for probe in probes]
         for trial in trials:
             trial.go(answer, there)
@@ -50,6 +50,11 @@ class ThereAndBack(Exercise):
         seen = {part.name: [trial.seen[part.name] for trial in trials] for part in self.parts}
         notes = tuple(note for note in (sink.says(), dtypes(trials)) if note)
         return Sighting(seen, notes, bool(self.own_code() & (there.codes | back.codes)))
+
+    def watch_all(self, mistakes, probes):
+        """[(mistake, what it does)] for some of our own mistakes."""
+        with guard.quiet(Sink()):
+            return [(mistake, self.watch(mistake.answer, probes, Trusted).seen) for mistake in mistakes]
 
     def own_code(self):
         """The code of minillm's own function, of its fast version and of its definition in loops."""
@@ -147,7 +152,7 @@ def dtypes(trials):
 
 def in_float32(probe):
     """The same probe in float32."""
-    return dataclasses.replace(converted(probe, np.float32), label=f"{probe.label} in float32".strip())
+    return dataclasses.replace(converted(probe, np.float32), label=f"in float32: {probe.label}".strip())
 
 
 def in_float64(probe):
@@ -156,5 +161,6 @@ def in_float64(probe):
 
 
 def converted(probe, dtype):
+    """The same probe in another dtype."""
     cast = lambda a: a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
     return dataclasses.replace(probe, arrays=map_leaves(cast, probe.arrays), dy=cast(probe.dy))

@@ -38,6 +38,17 @@ class Direction:
         return outcome
 
 
+class Trusted(Direction):
+    """A direction for our own functions, of which we know that they end; it is ten times as fast."""
+
+    def call(self, function):
+        """What guard.call gives, without its guard."""
+        try:
+            return guard.Outcome(function())
+        except Exception as error:
+            return guard.Outcome(trouble=guard.trouble(error, self.author, guard.SECONDS))
+
+
 class Trial:
     """What an answer did with one probe: seen["y"], seen["dx"], ... are dicts of arrays, or the Trouble with them.
 
@@ -48,6 +59,7 @@ class Trial:
         self.probe = probe
         given = (probe.first, probe.arrays, probe.options, probe.dy)
         self.first, self.arrays, self.options, self.dy = copy.deepcopy(given)
+        self.given = arrays_of(self)
         self.gradients = [f"d{name}" for name in probe.arrays]
         self.seen = dict.fromkeys(["y", *self.gradients, "arguments"], UNREACHED)
         self.y, self.backward, self.dtypes, self.shared = None, None, {}, {}
@@ -121,34 +133,30 @@ class Trial:
             return no(f"holds {KINDS.get(array.dtype.kind, 'no numbers')} ({array.dtype})")
         if array.size > HUGE:
             return Trouble(f"{name} is huge", f"{name} has shape {array.shape}: far more numbers than went in")
-        for other, given in self.given().items():
-            if isinstance(given, np.ndarray) and np.may_share_memory(array, given):
+        for other, given in self.given.items():
+            if np.may_share_memory(array, given):
                 self.shared[f"{name} {other}"] = np.zeros(())
         self.dtypes[name] = array.dtype
         return array if name == "y" else np.array(array)
 
-    def given(self):
-        """Every array that the answer was given, by its name."""
-        return dict(leaves({**self.arrays, **self.options, "dy": self.dy}))
-
     def changed(self):
         """{name: by how much}, for all that is not what it was: arguments, dy, and y since it was returned."""
-        was = dict(leaves({**self.probe.arrays, **self.probe.options, "dy": self.probe.dy}))
-        now = self.given()
+        was, now = arrays_of(self.probe), arrays_of(self)
         if isinstance(self.seen["y"], dict):
             was["y"], now["y"] = self.seen["y"]["y"], self.y
         found = {}
         for name, before in was.items():
             after = now.get(name)
-            if isinstance(before, np.ndarray) and not same(before, after):
-                fits = isinstance(after, np.ndarray) and after.shape == before.shape
+            fits = isinstance(after, np.ndarray) and (after.shape, after.dtype) == (before.shape, before.dtype)
+            if not fits or after.tobytes() != before.tobytes():
                 found[name] = np.asarray(after - before if fits else np.nan, float)
         return found
 
 
-def same(before, after):
-    """Whether an array is what it was, to the last bit; NaN is NaN."""
-    return isinstance(after, np.ndarray) and np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
+def arrays_of(asked):
+    """Every array that an answer is given, by its name; of a Probe, or of a Trial."""
+    given = leaves({**asked.arrays, **asked.options, "dy": asked.dy})
+    return {name: a for name, a in given if isinstance(a, np.ndarray)}
 
 
 def pair(value):

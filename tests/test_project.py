@@ -32,11 +32,14 @@ ORDER = [
     ["gpt", "optim", "check", "checkpoints", "widgets"],
     ["sample", "recipe", "passes", "kernels.checks", "counterexample"],
     ["report", "workers", "exercise"],
-    ["trial", "private", "bank.layer_norm_right"],
+    ["trial", "private", "diagnosis"],
     ["train", "doctor", "there_and_back"],
-    ["bank.layer_norm"],
+    ["bank.layer_norm_right", "bank.layer_norm_wrong", "bank.residual_right", "bank.residual_wrong"],
+    ["bank.layer_norm", "bank.residual"],
+    ["bank.norm_clinic"],
     ["bank"],
     ["grading"],
+    ["selftest"],
     ["__main__"],
 ]
 # backend sits below trees; to_gpu and to_cpu reach up for map_leaves when they are called.

@@ -7,7 +7,7 @@ import inspect
 from .. import gpt, layers, specs
 from ..backend import plain
 
-NAMES = ("layer_norm",)  # in the order of the course
+NAMES = ("layer_norm", "residual", "norm_clinic")  # in the order of the course
 LIBRARY = (specs, layers, gpt)
 ORIGINAL = {module: {k: f for k, f in vars(module).items() if inspect.isfunction(f)} for module in LIBRARY}
 
