@@ -26,7 +26,7 @@ class SignalAlarm:
     """
 
     def __init__(self, seconds):
-        self.seconds, self.armed, self.rings = seconds, False, 0
+        self.seconds, self.armed, self.rings, self.other = seconds, False, 0, (0.0, 0.0)
 
     def start(self):
         """Let the time run."""
@@ -59,7 +59,7 @@ class SignalAlarm:
     def stop(self):
         """Put back what was there: handler, timer and tracer."""
         self.armed = False
-        if not hasattr(self, "other"):
+        if not hasattr(self, "began"):
             return
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self.handler)

@@ -1,7 +1,5 @@
 """Where an answer and the truth differ: found with a tolerance, and shown in lines that can be followed by hand."""
 
-import re
-
 import numpy as np
 
 from .trees import leaves
@@ -93,9 +91,11 @@ def show(array, beside=None):
 
 def rounded(array, digits, size):
     """The text of an array with so many significant digits; what is tiny beside `size` is 0."""
-    flat = [0.0 if abs(v) < size * 10.0**-digits else float(f"{v:.{digits}g}") for v in array.ravel()]
-    text = np.array2string(np.reshape(flat, array.shape), floatmode="unique", max_line_width=10**6)
-    return re.sub(r"(?<=\[) | (?=\])", "", re.sub(r"\s+", " ", text))
+    if array.ndim:
+        return f"[{' '.join(rounded(a, digits, size) for a in array)}]"
+    number = 0.0 if abs(array) < size * 10.0**-digits else float(f"{array:.{digits}g}") + 0.0  # + 0.0: no -0
+    usual = number == 0 or 1e-5 < abs(number) < 1e7
+    return np.format_float_positional(number, trim=".") if usual else f"{number:.{digits}g}"
 
 
 def largest(*arrays):

@@ -40,6 +40,7 @@ def score(name, answer, *, seed=None, strict=None, checks=None):
             rows = nothing("FAIL", unfit)
         else:
             try:
+                bank.check_original()
                 judged = exercise.judge(answer, seed)
                 tried = not judged.borrowed and any(row.status != "todo" for row in judged.rows)
                 rows, drawn, borrowed = [*judged.rows], judged.drawn, judged.borrowed

@@ -6,6 +6,7 @@ grade(norm_clinic={"A": "healthy", ...})
 """
 
 import copy
+import hashlib
 
 import numpy as np
 
@@ -29,7 +30,8 @@ NORMS = {
     "x changed in place": KNOWN["x changed in place"],
 }
 FAULTS = (*NORMS,)
-SEALED = [FAULTS[n] for n in np.random.default_rng(6).permutation([0, 2, 4, 6, 8])]
+# Shuffled once and for all, so that nobody reads the answer here in passing.
+SEALED = sorted(FAULTS[::2], key=lambda word: hashlib.sha256(word.encode()).digest())
 
 
 class Sealed:
