@@ -1,4 +1,4 @@
-"""The command line: python -m minillm doctor | train | write."""
+"""The command line: python -m minillm doctor | train | write | grade."""
 
 import argparse
 import contextlib
@@ -17,6 +17,7 @@ EXAMPLES = """\
   python -m minillm train my.yaml --set steps=500 model.width=64
   python -m minillm train shakespeare --resume    go on after a stop
   python -m minillm write --prompt "ROMEO." --temperature 0.8 --top-p 0.9
+  python -m minillm grade submissions             every notebook in the folder: its score, and the first mistake
 """
 BROKEN_PIPE = 141  # what a shell reports for a program whose reader went away
 
@@ -33,7 +34,7 @@ def parser():
     form = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
     top = Parser(
         "python -m minillm",
-        description="Train a language model, and let it write.",
+        description="Train a language model, let it write, and grade exercises.",
         epilog=f"examples:\n{EXAMPLES}",
         **form,
     )
@@ -41,7 +42,7 @@ def parser():
 
     top.add_argument("--version", action="version", version=f"minillm {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    parts = {"doctor": _doctor_options, "train": _train_options, "write": _write_options}
+    parts = {"doctor": _doctor_options, "train": _train_options, "write": _write_options, "grade": _grade_options}
     for name, add in parts.items():
         parts[name] = add(lambda words, name=name: commands.add_parser(name, help=words, description=words, **form))
     return top, parts
@@ -90,6 +91,20 @@ def _write_options(make):
     part.add_argument("--length", type=int, default=500, metavar="N", help="tokens to write (default: 500)")
     part.add_argument("--seed", type=int, help="the same seed writes the same text (default: another each time)")
     part.add_argument("--model", metavar="FOLDER", help="a run's folder or a checkpoint (default: the newest in runs/)")
+    return part
+
+
+def _grade_options(make):
+    part = make("Grade notebooks: each is run in a fresh process, and its answers are found by name.")
+    part.add_argument("paths", metavar="PATH", nargs="*", help="a notebook, a .py file, or a folder of notebooks")
+    part.add_argument("--json", action="store_true", help='print {"files": [...]}, with every check of every file')
+    part.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="for each file (default: 60)")
+    part.add_argument("--class", dest="class_mode", action="store_true", help="minillm's own function earns nothing")
+    part.add_argument("--checks", metavar="FILE", help="a teacher's own checks, beside ours")
+    part.add_argument("--exercise", metavar="NN_name", help="what the files answer, where their names do not say")
+    part.add_argument("--seed", type=int, help="the same seed asks every file the same (default: another for each)")
+    part.add_argument("--jobs", type=int, default=1, metavar="N", help="files at a time (default: 1)")
+    part.add_argument("--self-test", action="store_true", help="judge the wrong answers that we know, and count")
     return part
 
 
@@ -157,6 +172,13 @@ def write(options):
     if not text.endswith("\n"):
         show("\n")
     return 0
+
+
+def grade(options):
+    """Grade files, or the grader itself."""
+    from . import marks
+
+    return marks.main(options)
 
 
 def newest(folder="runs"):
@@ -247,7 +269,7 @@ def _run(argv):
     if options.command is None:
         top.print_help()
         return 0
-    return {"doctor": doctor, "train": train, "write": write}[options.command](options)
+    return {"doctor": doctor, "train": train, "write": write, "grade": grade}[options.command](options)
 
 
 def _sentence(error):

@@ -1,7 +1,8 @@
-"""__main__.py: the four things that people type, and what they get when they mistype them."""
+"""__main__.py: what people type, and what they get when they mistype it."""
 
 import argparse
 import io
+import json
 import os
 import re
 import shlex
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from minillm import __main__ as cli
-from minillm import checkpoints, doctor, gpt, recipe, sample, tokenizer, train
+from minillm import bank, checkpoints, doctor, gpt, grading, recipe, sample, selftest, tokenizer, train
 
 ALPHABET = "\n abcdefghij.R汉"
 
@@ -73,7 +74,7 @@ def test_without_words_it_helps_with_examples(capsys):
 def test_every_example_in_the_help_is_understood():
     top, _ = cli.parser()
     examples = [shlex.split(line.partition("   ")[0]) for line in map(str.strip, cli.EXAMPLES.splitlines())]
-    assert len(examples) == 6
+    assert len(examples) == 7
     for words in examples:
         assert words[:3] == ["python", "-m", "minillm"]
         assert isinstance(top.parse_args(words[3:]), argparse.Namespace)
@@ -102,7 +103,7 @@ def test_help_does_not_wait_for_numpy():
     [
         ("trian shakespeare", "there is no command 'trian'; did you mean train?"),
         ("docter", "did you mean doctor?"),
-        ("quux", "there is no command 'quux'; there are doctor, train, write."),
+        ("quux", "there is no command 'quux'; there are doctor, train, write, grade."),
         ("write --temprature 0.8", "write does not know '--temprature'; did you mean --temperature?"),
         ("write --temprature=0.8", "did you mean --temperature?"),
         ("train pydocs --resum", "did you mean --resume?"),
@@ -125,6 +126,21 @@ def test_help_does_not_wait_for_numpy():
         ("write --stop ''", "stop string is empty"),
         ("write --prompt aß", "the character 'ß' (U+00DF) at position 1"),
         ("write --model nowhere", "there is no checkpoint nowhere"),
+        ("grade", "grade needs the PATH of a notebook, a .py file or a folder, or --self-test."),
+        ("grade a.ipynb --self-test", "--self-test looks at no file; leave a.ipynb out."),
+        ("grade nowhere.ipynb", "there is no file nowhere.ipynb."),
+        ("grade runs", "there is no notebook in the folder runs."),
+        ("grade runs/tiny/last.npz", "last.npz is neither a notebook (.ipynb) nor a Python file (.py)."),
+        ("grade runs --timeout 0", "--timeout is 0, but must be a positive number of seconds."),
+        ("grade runs --timeout nan", "--timeout is nan, but must be a positive number of seconds."),
+        ("grade runs --timeout soon", "--timeout: invalid float value: 'soon'"),
+        ("grade runs --seed -1", "--seed is -1"),
+        ("grade runs --jobs 0", "--jobs is 0, but must be 1 or more."),
+        ("grade runs --checks runs", "--checks is runs, which is a folder; give the file that holds your checks."),
+        ("grade runs --checks mine.py", "--checks is mine.py, which is not there"),
+        ("grade runs --exercise 06_layernorm", "there is no exercise '06_layernorm'; did you mean 06_layer_norm?"),
+        ("grade runs --exercise x", "there is no exercise 'x'; there are 06_layer_norm."),
+        ("grade runs --clas", "did you mean --class?"),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_exit_code_2(run, capsys, words, sentence):
@@ -393,3 +409,147 @@ def test_doctor_gives_the_exit_code_of_what_it_found(here, monkeypatch, capsys):
     monkeypatch.setattr(doctor, "rows", lambda folder: [doctor.Row("disk", "ok", str(folder))])
     code, out, _ = said(capsys, "doctor")
     assert code == 0 and "runs" in out and out.endswith("Ready.\n")
+
+
+# --- grade
+
+
+OWN = "from minillm.layers import layer_norm"
+STUB = "def layer_norm(x, g, b, *, eps=1e-5):\n    raise NotImplementedError"
+MARKED = "06_layer_norm"
+
+
+def hand_in(path, *sources):
+    """A notebook with these cells."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cells = [{"cell_type": "code", "source": source} for source in sources]
+    path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
+
+
+def test_one_file_gets_the_lines_that_grade_prints(here, capsys):
+    hand_in(here / "anna.ipynb", "1 / 0", OWN)
+    expected = "\n".join(grading.score("layer_norm", gpt.layers.layer_norm, seed=3).lines())
+    code, out, err = said(capsys, "grade", "anna.ipynb", "--seed", 3, "--exercise", "layer_norm")
+    note = "Note: code cell 1 raised ZeroDivisionError: division by zero, in line 1."
+    assert (code, out, err) == (0, f"{expected}\n{note}\n", "")
+
+
+def test_a_folder_gets_a_table_and_its_mean_and_what_cannot_be_graded_a_sentence(here, capsys):
+    hand_in(here / "all" / "anna" / f"{MARKED}.ipynb", OWN)
+    hand_in(here / "all" / "ben" / f"{MARKED} (2).ipynb", STUB)
+    hand_in(here / "all" / "ben" / ".ipynb_checkpoints" / f"{MARKED}.ipynb", OWN)
+    (here / "all" / "broken.ipynb").write_text("{", encoding="utf-8")
+    code, out, err = said(capsys, "grade", "all", "nowhere.py", "--exercise", "layer_norm", "--jobs", 2)
+    assert (code, err) == (2, "")
+    columns = [re.split("  +", line) for line in out.splitlines()]
+    folder = os.path.join("all", "")
+    assert columns[0] == ["file", "score", "points", "remark"]
+    assert columns[1][:3] == [os.path.join("all", "anna", f"{MARKED}.ipynb"), "5", "5"]
+    assert columns[2] == [os.path.join("all", "ben", f"{MARKED} (2).ipynb"), "0", "5", "layer_norm y: not written yet"]
+    assert columns[3][:3] == [f"{folder}broken.ipynb", "-", "-"] and "its JSON is broken at line 1" in columns[3][3]
+    assert columns[4] == ["nowhere.py", "-", "-", "there is no file nowhere.py."]
+    assert columns[5:] == [["mean of 2", "2.50", "5.00"]]
+
+
+def test_json_is_one_shape_for_one_file_and_for_many(here, capsys):
+    hand_in(here / f"{MARKED}.ipynb", STUB)
+    code, out, err = said(capsys, "grade", f"{MARKED}.ipynb", "--json", "--seed", 4)
+    found = json.loads(out)
+    assert (code, err, [*found]) == (0, "", ["files"])
+    (one,) = found["files"]
+    points = sum(exercise.points for exercise in bank.exercises().values())
+    assert (one["file"], one["score"], one["points"], one["error"]) == (f"{MARKED}.ipynb", 0, points, None)
+    assert [exercise["exercise"] for exercise in one["exercises"]] == [*bank.NAMES]
+    assert one["exercises"][0]["seed"] == 4 and one["exercises"][0]["checks"][0]["status"] == "todo"
+    code, out, err = said(capsys, "grade", "nowhere.ipynb", "--json")
+    (one,) = json.loads(out)["files"]
+    assert (code, one["error"], one["score"]) == (2, "there is no file nowhere.ipynb.", 0)
+
+
+def test_a_file_belongs_to_the_exercise_of_its_name_or_to_what_it_defines(here, capsys):
+    (here / "mine.py").write_text(f"{STUB}\n", encoding="utf-8")
+    (here / "other.py").write_text("x = 1\n", encoding="utf-8")
+    code, out, _ = said(capsys, "grade", "mine.py", "--json")
+    assert code == 0 and [each["exercise"] for each in json.loads(out)["files"][0]["exercises"]] == ["layer_norm"]
+    code, out, err = said(capsys, "grade", "other.py")
+    assert (code, out) == (2, "") and "answers no exercise that we know" in err and "--exercise" in err
+    code, out, err = said(capsys, "grade", "other.py", "--exercise", "layer_norm")
+    assert (code, err) == (0, "") and "the file defines no layer_norm" in out
+
+
+def test_in_class_mode_ours_earns_nothing(here, capsys, monkeypatch):
+    hand_in(here / "a.ipynb", OWN)
+
+    def score(*more):
+        (one,) = json.loads(said(capsys, "grade", "a.ipynb", "--exercise", "layer_norm", "--json", *more)[1])["files"]
+        assert "This is minillm's own layer_norm" in str(one) or "this is minillm's own layer_norm" in str(one)
+        return one["score"]
+
+    assert score() == 5
+    assert score("--class") == 0
+    monkeypatch.setenv("MINILLM_CLASS", "1")
+    assert score() == 0
+
+
+CHECKS = """
+def check_twice(layer_norm):
+    \"\"\"gives the same twice\"\"\"
+    import numpy as np
+    y, _ = layer_norm(np.ones((1, 3)), np.ones(3), np.zeros(3))
+    assert (y == 0).all(), "ones must give zeros"
+check_twice.points = 2
+def check_never(layer_norm):
+    assert False, "nobody passes this"
+"""
+
+
+def test_a_teachers_own_checks_are_rows_beside_ours(here, capsys):
+    (here / "checks.py").write_text(CHECKS, encoding="utf-8")
+    hand_in(here / "good.ipynb", OWN)
+    hand_in(here / "gone.ipynb", "import os", "def layer_norm(*a, **o):\n    os._exit(1)")
+    words = ["grade", "good.ipynb", "gone.ipynb", "--exercise", "layer_norm", "--checks", "checks.py", "--json"]
+    code, out, _ = said(capsys, *words)
+    good, gone = json.loads(out)["files"]
+    assert (good["score"], good["points"]) == (7, 8) and (gone["score"], gone["points"]) == (0, 8)
+    twice, never = good["exercises"][0]["checks"][-2:]
+    assert (twice["check"], twice["got"], twice["message"]) == ("twice", 2, "gives the same twice")
+    assert (never["check"], never["got"], never["message"]) == ("never", 0, "nobody passes this")
+    assert [row["message"] for row in gone["exercises"][0]["checks"][-2:]] == ["not reached", "not reached"]
+
+
+def test_the_self_test_is_a_table_or_json(capsys, monkeypatch):
+    figures = {"wrong_answers": 38, "named": 37, "accepted": 0, "right_answers": 8, "refused": 1}
+    found = {"exercises": {"layer_norm": figures}, "all": figures}
+    monkeypatch.setattr(selftest, "self_test", lambda: found)
+    assert json.loads(said(capsys, "grade", "--self-test", "--json")[1]) == found
+    head, one, total = said(capsys, "grade", "--self-test")[1].splitlines()
+    assert head.split() == ["exercise", *figures]
+    assert one.split() == ["layer_norm", "38", "37", "0", "8", "1"] and total.split()[0] == "all"
+    assert len(head) == len(one) == len(total)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to the whole console")
+def test_ctrl_c_while_files_are_graded_ends_their_process_too(here):
+    for name in "ab":
+        hand_in(
+            here / f"{name}.ipynb",
+            "import os, time",
+            "open(os.environ['PIDS'], 'a').write(f'{os.getpid()}\\n')",
+            "time.sleep(60)",
+        )
+    listen = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    words = ["grade", "a.ipynb", "b.ipynb", "--exercise", "layer_norm", "--jobs", "2"]
+    process = command(*words, preexec_fn=listen, env={"PIDS": str(here / "pids")})
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and (
+        not (here / "pids").exists() or (here / "pids").read_text("utf-8").count("\n") < 2
+    ):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and b"Traceback" not in err and b"Stopped." in err
+    pids = [int(pid) for pid in (here / "pids").read_text("utf-8").split()]
+    assert len(pids) == 2
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
