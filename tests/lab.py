@@ -81,8 +81,8 @@ class Notebook:
         # The tool bar says "idle" before there is a kernel, and Run All then asks which one to take.
         wait_for(lambda: (self.state() or {}).get("kernel") == "idle", "kernel that is idle", seconds, self.pause)
 
-    def run_all(self, seconds=180):
-        """Run All Cells from the menu, and wait for the end.  Failure if a cell fails."""
+    def run_all(self, seconds=300):
+        """Run All Cells from the menu, and wait for the end.  Failure if a cell fails, or if that takes longer."""
         self.page.get_by_role("menuitem", name="Run", exact=True).first.click()
         self.page.locator(".lm-Menu-item[data-command='runmenu:run-all']").click()
 

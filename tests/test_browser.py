@@ -158,7 +158,7 @@ CELLS = [
     "panel(slider(1), picture, lambda x: print('same'))",
     "panel(slider(1), lambda x: picture(10 * x + len(drawn)), print, drawn.append)",
     "panel(choice(), picture, lambda x: print('same'))",
-    "panel(slider(1), print)",
+    "panel(slider(1), lambda x: x == 1 and picture(x), print)",
     "print('no control')",
     "display(HTML('<img src=\"https://example.com/picture.png\"><script>setTimeout(() => planted())</script>'))",
     "# a comment\n",
@@ -170,7 +170,7 @@ PLANTED = {
     4: "slider 1, ArrowRight: .*'same'.* no new picture with a new text",  # the text stays
     5: "slider 1: there and back is another picture",
     6: "choice 1, Space: .*'same'.* no new picture with a new text",
-    7: "slider 1, ArrowRight: .* no new picture with a new text",  # there is no picture
+    7: "slider 1, ArrowRight: .* no new picture with a new text",  # the picture goes away
     8: "no slider or row of buttons in cell 8",
 }
 
