@@ -34,8 +34,10 @@ def pack(value):
 
 def unpack(packed):
     """The value again.  ValueError if it is not of the form that pack() gives."""
-    if not isinstance(packed, dict):
-        return plain(packed) if isinstance(packed, str) else packed
+    if packed is None or isinstance(packed, (bool, int, float)):
+        return packed
+    if isinstance(packed, str):
+        return plain(packed)
     try:
         ((kind, inside),) = packed.items()
         if kind == "array":
@@ -48,7 +50,7 @@ def unpack(packed):
         if kind == "other":
             return ... if inside == "ellipsis" else type(plain(inside), (), {})()
         return KNOWN[kind](*map(unpack, inside))
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"this is not what was packed: {plain(repr(error))}") from None
 
 

@@ -6,6 +6,7 @@ So nothing that the file does to its own process can write a score.
 
 import base64
 import difflib
+import itertools
 import json
 import os
 import pickle
@@ -48,11 +49,18 @@ def read(path):
         notes = [f"line {line} holds bytes that are not UTF-8, which were replaced."]
         text = raw.decode("utf-8-sig", errors="replace")
     if path.suffix == ".py":
-        parts = re.split(r"(?m)^# ?%%.*$", text)
-        return [Cell(n, part, False) for n, part in enumerate(filter(str.strip, parts), 1)], notes
+        return list(_parts(text)), notes
     if path.suffix != ".ipynb":
         raise ValueError(f"{path} is neither a notebook (.ipynb) nor a Python file (.py).")
     return list(_code_cells(_cells(text, path))), notes
+
+
+def _parts(text):
+    starts = [0, *(found.start() for found in re.finditer("^# ?%%", text, re.MULTILINE)), len(text)]
+    parts = [(start, text[start:end].lstrip("\n")) for start, end in itertools.pairwise(starts)]
+    for number, (start, part) in enumerate(((start, part) for start, part in parts if part.strip()), 1):
+        above = text.count("\n", 0, text.index(part, start))
+        yield Cell(number, "#\n" * above + part, False)  # so that its lines are counted as in the file
 
 
 def _cells(text, path):

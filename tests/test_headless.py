@@ -8,12 +8,14 @@ import os
 import pickle
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, writes
 
 from minillm import bank, child, grading, headless, layers, parcel, submission
 
+ROOT = Path(__file__).resolve().parent.parent
 RIGHT = """
 import numpy as np
 
@@ -361,3 +363,79 @@ def test_all_that_touches_the_answer_is_asked():
         one = Here(answer)
         headless._score("layer_norm", one, seed=3)
         assert set(one.asked) == methods
+
+
+# --- which files, and which exercises
+
+
+def test_files_come_in_the_order_given_each_once_and_hidden_ones_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ["b/z.ipynb", "b/c/a.ipynb", "b/.ipynb_checkpoints/z.ipynb", "b/.x.ipynb", "b/notes.py", "a.ipynb"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "b" / "folder.ipynb").mkdir()
+    found = [path.as_posix() for path in headless.find(["b", "nowhere", "a.ipynb", "b/z.ipynb", ".", "b/folder.ipynb"])]
+    assert found == ["b/c/a.ipynb", "b/z.ipynb", "nowhere", "a.ipynb", "b/folder.ipynb"]
+    assert headless.find([tmp_path / "b" / ".ipynb_checkpoints"]) == [tmp_path / "b" / ".ipynb_checkpoints" / "z.ipynb"]
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path, monkeypatch):
+    def refuse(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(type(tmp_path), "read_bytes", refuse)
+    one = grade(tmp_path / "a.ipynb", RIGHT)
+    assert one.error == f"{tmp_path / 'a.ipynb'} cannot be read: Permission denied." and one.scores == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.ipynb")
+    assert grade(tmp_path / "a.ipynb").error == f"{tmp_path / 'a.ipynb'} is not a file."
+
+
+def test_a_python_file_is_one_cell_or_several(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(f"{RIGHT}\n1 / 0\nlayer_norm = None", encoding="utf-8")
+    assert grade(path).score == 5 and len(submission.read(path)[0]) == 1
+    path.write_text(f"\n# %% first\n1 / 0\n\n#%%\n\n2 / 0\n# %%\n{RIGHT}", encoding="utf-8")
+    one = grade(path)
+    said = "code cell {} raised ZeroDivisionError: division by zero, in line {}."
+    assert one.score == 5 and one.notes == [said.format(1, 3), said.format(2, 7)]
+
+
+@pytest.mark.parametrize("written", ["def f(x):", "  def f (x): pass", "class f:", "f=3", "if x:\n    f = g"])
+def test_a_name_that_is_written_is_found(written):
+    assert submission.defines([submission.Cell(1, f"x = 1\n{written}", False)], "f")
+
+
+@pytest.mark.parametrize("written", ["f(x)", "f == 3", "# def f", "g = f", "def ff(x):", "f2 = 3", "grade(f=3)"])
+def test_a_name_that_is_only_used_is_not(written):
+    assert not submission.defines([submission.Cell(1, f"x = 1\n{written}", False)], "f")
+
+
+# --- the exercises of the repository
+
+OURS = """
+from minillm import bank
+for exercise in bank.exercises().values():
+    globals()[exercise.name] = exercise.answer or dict(exercise.cases)
+"""
+
+
+@pytest.mark.parametrize("path", headless.find([ROOT / "exercises"]), ids=lambda path: path.name)
+def test_an_exercise_as_it_is_handed_out_earns_nothing_and_answered_by_us_everything(path, tmp_path):
+    stubs, full = headless.grade([path, filled(path, tmp_path)])
+    names = [name for name, exercise in EXERCISES.items() if exercise.notebook == path.stem]
+    assert [score.exercise for score in stubs.scores] == [score.exercise for score in full.scores] == names != []
+    assert (stubs.score, stubs.notes, stubs.error) == (0, [], None)
+    assert {row.status for score in stubs.scores for row in score.rows} == {"todo"}
+    assert (full.score, full.notes, full.error) == (full.points, [], None) and full.points == stubs.points > 0
+
+
+def filled(path, folder):
+    """The exercise with minillm's own answers in a last cell."""
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    whole["cells"].append({"cell_type": "code", "source": OURS})
+    (folder / path.name).write_text(json.dumps(whole), encoding="utf-8")
+    return folder / path.name
