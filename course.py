@@ -369,23 +369,22 @@ def stages(python, arguments, lax, parity):
 
 
 def left_out(python):
-    """What cannot be run here: (name, reason) pairs."""
-    browser = chromium()
+    """What cannot be run here, and why: {name: reason}."""
     kinds = [
         ("parity", "PyTorch", "torch", "--parity"),
         ("class", "nbgrader", "nbgrader", "--all"),
-        *([("browser", "Playwright", "playwright", "--all")] if browser else []),
+        ("browser", "Playwright", "playwright", "--all"),
     ]
-    rows = [
-        (kind, f"{name} is not installed here. To run it: python course.py test {option}")
+    reasons = {
+        kind: f"{name} is not installed here. To run it: python course.py test {option}"
         for kind, name, package, option in kinds
         if not has(python, package)
-    ]
-    if not browser:
-        rows += [("browser", "there is no Chromium or Chrome on PATH, or none where CHROMIUM says.")]
+    }
+    if not chromium():
+        reasons["browser"] = "there is no Chromium or Chrome on PATH, or none where CHROMIUM says."
     if not notebook_folders():
-        rows += [("notebooks", "there are none yet.")]
-    return rows
+        reasons["notebooks"] = "there are none yet."
+    return reasons
 
 
 def test(arguments):
@@ -398,7 +397,7 @@ def test(arguments):
         wanted = ["test", "parity"] if "--parity" in options else ["test"]
         python = environment(wanted, welcome=["browser"] if chromium() else [])
     fetch_text(python)
-    skipped = dict(left_out(python))
+    skipped = left_out(python)
     results = []
     for name, command in stages(python, arguments, "--lax" in options, "parity" not in skipped):
         say(f"\n== {name}: {' '.join(['python', *command[1:]])}")

@@ -173,7 +173,10 @@ def test_what_is_welcome_goes_into_dot_venv_and_is_asked_of_no_other_environment
 
 
 def test_what_is_welcome_and_cannot_be_installed_is_done_without(away, monkeypatch, capsys):
+    asked = []
+
     def make_venv(extras):
+        asked.append(extras)
         if "browser" in extras:
             raise course.NotInstalled("no network.")
         return "made"
@@ -183,6 +186,7 @@ def test_what_is_welcome_and_cannot_be_installed_is_done_without(away, monkeypat
     assert "no network. Going on without browser." in capsys.readouterr().out
     with pytest.raises(SystemExit, match="no network"):
         course.environment(["test", "browser"])
+    assert asked == [["test", "browser"], ["test"], ["test", "browser"]]
 
 
 # .venv
@@ -463,6 +467,12 @@ def test_without_a_browser_that_is_what_is_said(ran, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "browser     skipped: there is no Chromium or Chrome on PATH, or none where CHROMIUM says." in out
     assert "Playwright" not in out
+
+
+def test_without_notebooks_that_is_what_is_said(ran, away, capsys):
+    (away / "notebooks" / "a.ipynb").unlink()
+    course.main(["test"])
+    assert "notebooks   skipped: there are none yet." in capsys.readouterr().out and "--nbval" not in ran[-1][0]
 
 
 @pytest.mark.parametrize(
