@@ -34,7 +34,7 @@ class Diagnosis(Exercise):
     def judge(self, answer, seed):
         """The Judgement of a dict of diagnoses; nothing is drawn, so the seed does not matter."""
         given = {plain(case).upper(): word for case, word in dict.items(answer)}
-        said = {case: plain(word).lower() for case, word in given.items() if type(word) is str}
+        said = {case: plain(word).lower() for case, word in given.items() if issubclass(type(word), str)}
         times = collections.Counter(said[case] for case in self.cases if case in said)
         rows, told = [], set()
         for part in self.parts:
@@ -68,5 +68,5 @@ class Diagnosis(Exercise):
 
 
 def plain(words):
-    """A text without needless spaces; "" for what is no text."""
-    return " ".join(words.split()) if type(words) is str else ""
+    """A text without needless spaces, NumPy's texts too; "" for what is no text."""
+    return " ".join(str.__str__(words).split()) if issubclass(type(words), str) else ""
