@@ -1,11 +1,13 @@
 """A time limit for somebody else's function: Timeout is raised inside it until it is heard."""
 
+import opcode
 import signal
 import sys
 import threading
 import time
 
 AGAIN = 0.02  # seconds until a function that swallowed the time limit is told again
+ENTER_EXCEPT = opcode.opmap.get("PUSH_EXC_INFO")
 
 
 class Timeout(BaseException):
@@ -31,7 +33,7 @@ class SignalAlarm:
     def start(self):
         """Let the time run."""
         self.home = sys._getframe(1)  # of call(): an alarm that finds us there comes too late
-        self.trace = sys.gettrace()
+        self.trace, self.handled = sys.gettrace(), sys.exc_info()[1]
         self.handler = signal.signal(signal.SIGALRM, self.ring)
         self.armed, self.began = True, time.perf_counter()
         self.other = signal.setitimer(signal.ITIMER_REAL, self.seconds, AGAIN)
@@ -50,7 +52,9 @@ class SignalAlarm:
 
     def line(self, frame, event, argument):
         """Called at each line of the function, once it has been told."""
-        if self.armed and event == "line" and frame is not self.home:
+        # Not in an except clause, nor at its door: CPython 3.11 would from then on believe that it never left it.
+        entering = frame.f_code.co_code[frame.f_lasti] == ENTER_EXCEPT
+        if self.armed and event == "line" and not entering and sys.exc_info()[1] is self.handled:
             self.lines_left -= 1
             if self.lines_left <= 0:
                 raise Timeout
@@ -88,26 +92,26 @@ class ThreadAlarm:
         patience, rings = self.seconds, 0
         while not self.over.wait(patience):
             if self.armed:
-                self.set(Timeout)
+                self.set()
             patience = AGAIN * (1 + rings % 7 / 7)  # not in step with a loop
             rings += 1
 
-    def set(self, error):
-        """Have the error raised in the thread that we watch; None takes back one that has not been raised yet."""
+    def set(self):
+        """Have Timeout raised in the thread that we watch."""
         import ctypes
 
-        what = ctypes.py_object(error) if error else None
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident), what)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident), ctypes.py_object(Timeout))
 
     def stop(self):
-        """End the second thread, and take back what it set in the last moment."""
+        """End the second thread, and wait for what it set in the last moment."""
         while True:
             try:
                 self.armed = False
                 self.over.set()
                 if self.thread.ident:
                     self.thread.join()
-                self.set(None)
+                for _ in range(100):  # it is raised here, at the latest.  To take it back, with NULL, would leave
+                    pass  # Python 3.11 looking for it at every step, and hang it when a tracer comes
                 return
             except Timeout:  # it came while we stopped: once more
                 continue
