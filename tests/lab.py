@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 from execute_notebooks import read
@@ -153,13 +154,14 @@ def opened(path, work, *, stored=True):
     from playwright.sync_api import sync_playwright
 
     root, picture, log = work / "course", work / "failure.png", work / "server.log"
-    copy = root / "notebooks" / Path(path).name
-    copy.parent.mkdir(parents=True)
-    contents = read(Path(path))
+    path = Path(path).resolve()
+    place = f"{path.parent.name or 'notebooks'}/{path.name}"
+    (root / place).parent.mkdir(parents=True)
+    contents = read(path)
     for cell in contents.cells if not stored else []:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    nbformat.write(contents, copy)
+    nbformat.write(contents, root / place)
     try:
         with server(root, work) as (address, token), sync_playwright() as playwright:
             browser = playwright.chromium.launch(
@@ -169,7 +171,7 @@ def opened(path, work, *, stored=True):
             page = browser.new_page(viewport=WINDOW)
             notebook = Notebook(page, address)
             try:
-                page.goto(f"{address}/lab/tree/notebooks/{copy.name}?token={token}", timeout=120_000)
+                page.goto(f"{address}/lab/tree/{quote(place)}?token={token}", timeout=120_000)
                 notebook.idle()
                 yield notebook
             except BaseException:
