@@ -22,7 +22,7 @@ FRAME = """cell => {
             text: outputs.textContent.replace(/\\s+/g, " ").trim()};
 }"""
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 in_a_browser = pytest.mark.skipif(bool(lab.lacking()), reason=lab.lacking())
 
 
@@ -109,6 +109,7 @@ def drive_choice(notebook, cell, choice, name, patience):
     assert again == start, f"{name}: there and back is another picture"
 
 
+@pytest.mark.slow
 @in_a_browser
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in with_panels(ROOT / "notebooks")])
 def test_every_panel_follows_its_sliders_and_no_cell_fails_and_nothing_leaves_the_machine(path, tmp_path):
@@ -209,6 +210,7 @@ def alive(process):
         return False
 
 
+@pytest.mark.slow
 @in_a_browser
 def test_the_instruments_notice_what_they_are_there_for_and_leave_nothing_behind(tmp_path):
     path, work = write(tmp_path / "planted.ipynb", CELLS), tmp_path / "lab"
