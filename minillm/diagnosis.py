@@ -61,7 +61,7 @@ class Diagnosis(Exercise):
                 + (f"; did you mean {near[0]!r}?" if near else f"; they are: {'; '.join(self.words)}")
             )
         if times[word] > 1:
-            return no(f"{word!r} was said of {times[word]} cases, but no two have the same fault", TWICE)
+            return no(f"{word!r} was said of {times[word]} cases, but no two are alike", TWICE)
         if word != self.cases[part.name]:
             return no(self.evidence(part.name, word), f"{part.name} is not {word}")
         return Row(part.name, part.points, part.points, "ok", part.says)

@@ -150,7 +150,10 @@ class Exercise:
         for place, (probe, got, want) in enumerate(zip(probes, seen, wanted, strict=True)):
             if isinstance(got, Trouble):
                 shows = (*probe.arrays,) if got.says.startswith("raised") else ()
-                fault = Fault("todo" if got.unwritten else "FAIL", got.says, place, shows)
+                half = f" ({part.name} was right until then, on {place} arrays)" * (
+                    got.unwritten and place and not found
+                )
+                fault = Fault("todo" if got.unwritten else "FAIL", got.says + half, place, shows)
                 found.append((probe.drawn, False, place, fault))
             elif says := self.compare(part, got, want, probe):
                 fault = Fault("FAIL", says, place, part.shows)

@@ -161,7 +161,7 @@ def find(answers, named):
         return known(name), answer
     if type(answers[0]) is str:
         name = known(answers[0])
-        raise Unclear(f"grade takes the answer itself, without quotation marks: grade({name}).")
+        raise Unclear(f'The answer itself is needed, without quotation marks: {name}, and not "{name}".')
     return named_by(answers[0]), answers[0]
 
 
@@ -175,14 +175,14 @@ def named_by(thing):
     if issubclass(type(thing), Score):
         raise Unclear(f"This is a score, and not an answer; hand in the function itself, as in grade({first}).")
     if type(thing) is dict:
-        raise Unclear("A dict has no name to find its exercise by: say it, as in grade(norm_clinic=diagnosis).")
+        raise Unclear("A dict has no name to find its exercise by: say it, as in grade(norm_clinic=norm_clinic).")
     if not callable(thing):
-        raise Unclear(f"This is {article(thing)}, and not a function of yours, as in grade({first}).")
+        raise Unclear(f'This is {article(thing)}. What is needed is your function, {first}, or its name, "{first}".')
     name = guard.call(getattr, thing, "__name__", None).value
     if type(name) is not str or name == "<lambda>":
         what = "A lambda" if name == "<lambda>" else f"This {type(thing).__name__}"
         raise Unclear(f"{what} has no name to find its exercise by: say it, as in grade({first}=...).")
-    return known(name, f" A function of another name is handed in as grade({(near(name) or [first])[0]}={name}).")
+    return known(name, f" A function of another name is handed in as {(near(name) or [first])[0]}={name}.")
 
 
 def known(name, advice=""):

@@ -161,7 +161,7 @@ def arrays_of(asked):
 
 def pair(value):
     """(y, backward) of what a layer returned.  Unfit for anything else."""
-    due = "but `return y, backward` is due"
+    due = "but `return y, backward` is due; until you have backward, `return y, None`"
     if not issubclass(type(value), (tuple, list)):
         if inspect.iscoroutine(value):
             value.close()  # one that nobody waits for would complain later

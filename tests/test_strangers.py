@@ -6,8 +6,9 @@ import strangers
 from minillm import bank, grading
 
 EXERCISES = bank.exercises()
-# How many of the wrong answers the bank names.  The README tells these numbers; they are what came out, not a bound.
-NAMED = {"layer_norm": 8, "residual": 7, "norm_clinic": 4}
+# How many of the wrong answers the bank names.  At the first run it was 8, 7 (one of them by a wrong name) and 4; the
+# others were learnt from.  The README tells these numbers; they are what came out, not a bound.
+NAMED = {"layer_norm": 10, "residual": 8, "norm_clinic": 4}
 
 
 def answers(kind):

@@ -216,6 +216,28 @@ MISTAKES = (
         dx=lambda v: everywhere(v, lambda z: z.sum(-1, keepdims=True)),
     ),
     wrong(
+        "gain after the means on the way back",
+        "The gain is multiplied in after the two means here. dy passes the gain first: the means are those of "
+        "dxhat = g * dy.",
+        dx=lambda v: v.g * v.rstd * (v.dy - mean(v.dy) - v.xhat * mean(v.dy * v.xhat)),
+    ),
+    wrong(
+        "half of the variance term",
+        "Half of the variance term is missing. The square in the variance brings a 2, and the root a 1/2: together "
+        "they are 1.",
+        dx=lambda v: v.rstd * (v.dxhat - mean(v.dxhat) - v.xhat * mean(v.dxhat * v.xhat) / 2),
+    ),
+    wrong(
+        "rstd on a part of the bracket",
+        "rstd does not multiply the variance term here. It multiplies the whole bracket.",
+        dx=lambda v: v.rstd * (v.dxhat - mean(v.dxhat)) - v.xhat * mean(v.dxhat * v.xhat),
+    ),
+    wrong(
+        "means over the whole array on the way back",
+        "The two means of dx run over the whole array here. They are those of each position, over its channels.",
+        dx=lambda v: everywhere(v, lambda z: z.mean()),
+    ),
+    wrong(
         "means over the batch on the way back",
         "The two means of dx are taken over axis 0 here. They are over the channels, as those of the way there.",
         dx=lambda v: everywhere(v, over_batch),
@@ -236,6 +258,11 @@ MISTAKES = (
         dg=lambda v: total(v.dy),
     ),
     wrong(
+        "dxhat for dy in dg",
+        "dg is made of dxhat = g * dy here. It is the sum of dy * xhat, with dy as it arrived.",
+        dg=lambda v: total(v.dxhat * v.xhat),
+    ),
+    wrong(
         "mean for sum in dg",
         "dg is a mean over the positions here. The same g served every position, so their blame adds up: a sum.",
         dg=lambda v: total(v.dy * v.xhat) / (v.x.size // len(v.g)),
@@ -251,6 +278,13 @@ MISTAKES = (
         "but the last.",
         dg=lambda v: over_batch_sum(v.dy * v.xhat),
         db=lambda v: over_batch_sum(v.dy),
+    ),
+    wrong(
+        "summed over axes 0 and 1",
+        "dg and db are summed over axes 0 and 1 here, but x may have fewer axes, or more. Sum over all axes but the "
+        "last, for instance with reshape(-1, C).sum(0).",
+        dg=lambda v: (v.dy * v.xhat).sum((0, 1)),
+        db=lambda v: v.dy.sum((0, 1)),
     ),
     wrong(
         "db not summed",

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..counterexample import inputs, plain_to_see, show
 from ..diagnosis import TWICE, Diagnosis
-from ..exercise import Mistake, Part
+from ..exercise import Mistake, Part, article
 from .layer_norm import by_hand
 from .layer_norm_wrong import MISTAKES, wrong
 
@@ -35,13 +35,32 @@ SEALED = sorted(FAULTS[::2], key=lambda word: hashlib.sha256(word.encode()).dige
 
 
 class Sealed:
-    """A layer norm whose code is not to be read:  y, backward = norm(x, g, b)."""
+    """A layer norm whose code is not to be read:  y, backward = norm(x, g, b).
+
+    ValueError at the door for what does not fit, so that no traceback leads inside.
+    """
 
     def __init__(self, letter):
         self.letter = letter
 
     def __call__(self, x, g, b, *, eps=1e-5):
-        return NORMS[CASES[self.letter]](x, g, b, eps=eps)
+        self.fit("x", x, np.shape(x) or ("C",))
+        for name, a in {"g": g, "b": b}.items():
+            self.fit(name, a, np.shape(x)[-1:])
+        y, back = NORMS[CASES[self.letter]](x, g, b, eps=eps)
+
+        def backward(dy):
+            self.fit("dy", dy, np.shape(x))
+            return back(dy)
+
+        return y, backward
+
+    def fit(self, name, a, shape):
+        """ValueError if a is not an array of floating-point numbers of this shape."""
+        if not isinstance(a, np.ndarray) or a.dtype.kind != "f" or a.shape != shape:
+            found = f"{a.dtype} {a.shape}" if isinstance(a, np.ndarray) else article(a)
+            due = f"an array of floating-point numbers of shape ({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
+            raise ValueError(f'norms["{self.letter}"]: {name} must be {due}, but it is {found}.')
 
     def __repr__(self):
         return f"<norm {self.letter}, sealed>"

@@ -105,6 +105,35 @@ MISTAKES = (
         back_post=lambda v: v.back_layer(v.back_norm(v.dy)),
     ),
     wrong(
+        "skip path forgotten on the way back of pre-norm",
+        "With pre-norm only the branch's blame comes back. x also went around it: dy + ...",
+        back_pre=lambda v: v.back_norm(v.back_layer(v.dy)),
+    ),
+    wrong(
+        "skip path forgotten on the way back of post-norm",
+        "With post-norm only the branch's blame comes back. x also went around it, so what back_norm makes of dy is "
+        "added.",
+        back_post=lambda v: v.back_layer(v.back_norm(v.dy)),
+    ),
+    wrong(
+        "skip path forgotten in pre-norm",
+        "With pre-norm only the branch is left: the stream itself must flow past it, x + layer(norm(x)).",
+        pre=lambda v: v.layer(v.norm(v.x)),
+        back_pre=lambda v: v.back_norm(v.back_layer(v.dy)),
+    ),
+    wrong(
+        "skip path forgotten in post-norm",
+        "With post-norm only the branch is left: the stream itself must flow past it, norm(x + layer(x)).",
+        post=lambda v: v.norm(v.layer(v.x)),
+        back_post=lambda v: v.back_layer(v.back_norm(v.dy)),
+    ),
+    wrong(
+        "branch walked forwards on the way back",
+        "The way back of pre-norm goes through the norm first. It is the way there, walked backwards: back_layer, then "
+        "back_norm.",
+        back_pre=lambda v: v.dy + v.back_layer(v.back_norm(v.dy)),
+    ),
+    wrong(
         "branch forgotten on the way back",
         "Only the blame that went around comes back. x also went into the branch, and what comes out of that is added.",
         back_pre=lambda v: v.dy + 0 * v.back_norm(v.back_layer(v.dy)),
@@ -134,12 +163,14 @@ MISTAKES = (
     ),
     wrong(
         "always pre-norm",
-        'config.norm is not asked: "post" wants norm(x + layer(x)).',
+        'With config.norm = "post" this went the way of pre-norm. Its values are "pre" and "post", and "post" wants '
+        "norm(x + layer(x)).",
         order=lambda config: "pre",
     ),
     wrong(
         "always post-norm",
-        'config.norm is not asked: "pre" wants x + layer(norm(x)).',
+        'With config.norm = "pre" this went the way of post-norm. Its values are "pre" and "post", and "pre" wants '
+        "x + layer(norm(x)).",
         order=lambda config: "post",
     ),
     wrong(
@@ -154,6 +185,12 @@ MISTAKES = (
         "With pre-norm the norm comes before the layer. Here it comes after: x + norm(layer(x)).",
         pre=lambda v: v.x + v.norm(v.layer(v.x)),
         back_pre=lambda v: v.dy + v.back_layer(v.back_norm(v.dy)),
+    ),
+    wrong(
+        "norm inside the branch of post-norm",
+        "With post-norm the sum is normalised, norm(x + layer(x)). Here the branch alone is: x + norm(layer(x)).",
+        post=lambda v: v.x + v.norm(v.layer(v.x)),
+        back_post=lambda v: v.dy + v.back_layer(v.back_norm(v.dy)),
     ),
     wrong(
         "norm left out of pre-norm",
