@@ -49,7 +49,7 @@ class Score(float):
             lines += fold(note, "  ")
         if self.drawn:
             lines += fold(
-                f"The random arrays are those of seed {self.seed}: %env MINILLM_SEED={self.seed} brings them back.",
+                f"The random arrays are of seed {self.seed}: %env MINILLM_SEED={self.seed} brings them back.",
                 "  ",
             )
         if any(row.status == "FAIL" for row in self.rows):
