@@ -6,6 +6,7 @@ import pathlib
 import textwrap
 
 from . import headless
+from .parcel import plain
 from .score import fold
 
 SHOWN = 5  # sentences about a file
@@ -32,7 +33,7 @@ def main(options):
     elif len(files) == 1:
         results = list(graded)
         if results[0].error:
-            raise ValueError(results[0].error)
+            raise ValueError(plain(results[0].error))
         print(lines(results[0]))
     else:
         results = []
@@ -75,7 +76,8 @@ def table(files, graded, results):
     for each in graded:
         results.append(each)
         score, points = ("-", "-") if each.error else (f"{each.score:g}", f"{each.points:g}")
-        yield f"{each.file:{width}}  {score:>6}  {points:>6}  {remark(each)}".rstrip()
+        row = f"{each.file:{width}}  {score:>6}  {points:>6}  {remark(each)}".rstrip()
+        yield plain(row, longest=1000).replace("\n", " ")  # whoever hands in has chosen the file's name
     sound = [each for each in results if not each.error]
     if sound:
         score, points = (sum(values) / len(sound) for values in zip(*((e.score, e.points) for e in sound), strict=True))

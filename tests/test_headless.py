@@ -14,6 +14,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, writes
 
 from minillm import bank, child, grading, headless, layers, parcel, submission
+from minillm.exercise import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 RIGHT = """
@@ -48,7 +49,7 @@ FORGED = """
 import os
 for file in range(64):
     try:
-        os.write(file, b'0123456789abcdef {"value": null}\\n' + b'{"value": null}\\n' * 100)
+        os.write(file, b'0123456789abcdef {"ran": true}\\n{"ran": true}\\n' + b'x {"value": null}\\n' * 100)
     except OSError:
         pass
 """
@@ -204,6 +205,10 @@ def test_what_goes_wrong_in_a_cell_is_one_plain_line_and_the_next_cell_runs(tmp_
         assert note.startswith(start) and note.isprintable() and len(note) < 300
 
 
+def test_what_a_file_writes_into_every_open_pipe_is_passed_over(graded):
+    assert graded["forges"].notes == [] and graded["forges"].scores[0].rows[0].status == "todo"
+
+
 def test_the_file_stands_for_itself_in_json(graded):
     whole = graded["wrong"].to_dict()
     assert json.loads(json.dumps(whole)) == whole
@@ -254,13 +259,14 @@ def test_the_process_has_a_folder_of_its_own_and_is_told_nothing_that_it_need_no
     monkeypatch.chdir(tmp_path)
     look = (
         "import os, sys, json\nopen('left behind', 'w').close()\n"
-        f"facts = [os.getcwd(), os.listdir(), sys.argv, sys.stdin.read(), dict(os.environ), list(globals())]\n"
+        "typed = sys.stdin.read() + os.read(0, 9).decode()\n"
+        "facts = [os.getcwd(), os.listdir(), sys.argv, typed, dict(os.environ), list(globals())]\n"
         f"json.dump(facts, open({str(tmp_path / 'facts')!r}, 'w'))"
     )
     assert grade(tmp_path / "a.ipynb", RIGHT, look).score == 6  # one point is the teacher's
     folder, inside, argv, typed, environment, names = json.loads((tmp_path / "facts").read_text(encoding="utf-8"))
     assert not os.path.exists(folder) and folder != str(tmp_path)
-    assert set(inside) <= {"left behind", ".ipython"}
+    assert set(inside) <= {"left behind", ".ipython"} and environment["IPYTHONDIR"].startswith(folder)
     assert typed == "" and "MINILLM_CHECKS" not in environment
     assert environment["MINILLM_HEADLESS"] == "1" and environment["MPLBACKEND"] == "Agg"
     assert not any("checks.py" in str(fact) or "a.ipynb" in str(fact) for fact in (argv, environment, names))
@@ -302,9 +308,17 @@ def test_whoever_stops_early_leaves_no_process_behind(tmp_path, monkeypatch):
     results = headless.grade(headless.find([tmp_path]), jobs=2, exercises=["layer_norm"], timeout=2)
     assert next(results).file.endswith("a.ipynb")
     assert len(started) == 2 and started[1].process.poll() is None
+    assert 0 < started[0].left < 1.6  # the cell that loops took half a second of two
     results.close()  # as an exception or a Ctrl-C would
     assert [one.process.poll() is None for one in started] == [False, False]
     assert not any(os.path.exists(one.folder.name) for one in started)
+
+
+def test_what_a_teachers_check_is_worth_is_not_for_the_process_to_say():
+    row = Row("mine", 2.0, 0.0, "FAIL")
+    assert headless.settled(row, Row("mine", 99.0, 99.0, "ok", "yes")) == Row("mine", 2.0, 2.0, "ok", "yes")
+    assert headless.settled(row, Row("mine", 2.0, 2.0, "todo", "no")) == Row("mine", 2.0, 0.0, "todo", "no")
+    assert headless.settled(row, None) == Row("mine", 2.0, 0.0, "FAIL", "not reached")
 
 
 # --- asked there, judged here

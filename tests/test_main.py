@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import os
+import pathlib
 import re
 import shlex
 import signal
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from minillm import __main__ as cli
-from minillm import bank, checkpoints, doctor, gpt, grading, recipe, sample, selftest, tokenizer, train
+from minillm import bank, checkpoints, doctor, gpt, grading, headless, recipe, sample, selftest, tokenizer, train
 
 ALPHABET = "\n abcdefghij.R汉"
 
@@ -451,6 +452,15 @@ def test_a_folder_gets_a_table_and_its_mean_and_what_cannot_be_graded_a_sentence
     assert columns[5:] == [["mean of 2", "2.50", "5.00"]]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_the_name_of_a_file_does_nothing_to_the_terminal(here, capsys):
+    (here / "\x1b[2J\n.ipynb").write_text("{", encoding="utf-8")
+    assert "\x1b" not in said(capsys, "grade", ".")[2]
+    (here / "b.ipynb").write_text("{", encoding="utf-8")
+    out = said(capsys, "grade", ".")[1]
+    assert "\\x1b[2J .ipynb" in out and "\x1b" not in out and out.count("\n") == 3
+
+
 def test_json_is_one_shape_for_one_file_and_for_many(here, capsys):
     hand_in(here / f"{MARKED}.ipynb", STUB)
     code, out, err = said(capsys, "grade", f"{MARKED}.ipynb", "--json", "--seed", 4)
@@ -489,6 +499,29 @@ def test_in_class_mode_ours_earns_nothing(here, capsys, monkeypatch):
     assert score("--class") == 0
     monkeypatch.setenv("MINILLM_CLASS", "1")
     assert score() == 0
+
+
+TEACHING = (pathlib.Path(__file__).parent.parent / "exercises" / "TEACHING.md").read_text(encoding="utf-8")
+
+
+def test_every_command_for_teachers_is_understood():
+    top, _ = cli.parser()
+    typed = re.findall(r"python -m minillm (grade [^`\n]*)", TEACHING)
+    assert len(typed) == 6 and all(top.parse_args(shlex.split(words)).class_mode for words in typed)
+    assert top.parse_args(["grade", "x"]).timeout == headless.TIMEOUT == 60 and "A file has 60 seconds" in TEACHING
+    options = set(re.findall(r"`(--[a-z]+ \S+)`", TEACHING))
+    assert len(options) == 4 and top.parse_args(["grade", "x", *shlex.split(" ".join(options))])
+
+
+def test_the_check_that_teachers_are_shown_works(here, capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", TEACHING, re.DOTALL)
+    (here / "checks.py").write_text(example, encoding="utf-8")
+    hand_in(here / "a.ipynb", OWN)
+    hand_in(here / "b.ipynb", "layer_norm = lambda x, g, b, **o: (x[:, :1], None)")
+    words = ["grade", "a.ipynb", "b.ipynb", "--exercise", "layer_norm", "--checks", "checks.py", "--json"]
+    right, wrong = (one["exercises"][0]["checks"][-1] for one in json.loads(said(capsys, *words)[1])["files"])
+    assert (right["check"], right["got"], right["points"]) == ("long", 2, 2)
+    assert (wrong["got"], wrong["message"]) == (0, "y has shape (1, 1, 4)")
 
 
 CHECKS = """

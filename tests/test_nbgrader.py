@@ -1,6 +1,7 @@
 """A class with nbgrader: an exercise is released, handed in, autograded, and the gradebook holds what grade gave."""
 
 import copy
+import csv
 import html
 import importlib.util
 import os
@@ -19,6 +20,7 @@ from minillm import bank, grading
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "exercises" / "nbgrader_config.py"
+PAGE = ROOT / "exercises" / "TEACHING.md"
 EXERCISE = ROOT / "exercises" / "06_layer_norm.ipynb"
 
 pytestmark = [
@@ -101,7 +103,7 @@ def handed_in(released, student, trace):
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """The folder of a course after generate_assignment, seven submissions, autograde and generate_feedback."""
+    """The folder of a course after the commands of the teachers' page, with seven submissions after the first."""
     folder = tmp_path_factory.mktemp("course")
     home = tmp_path_factory.mktemp("home")
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # it calls alembic by its bare name
@@ -118,20 +120,27 @@ def course(tmp_path_factory):
     (folder / "source" / "week6").mkdir(parents=True)
     shutil.copy(CONFIG, folder)
     nbformat.write(exercise(), folder / "source" / "week6" / "06_layer_norm.ipynb")
-    nbgrader("generate_assignment", "week6")
+    commands = re.findall(r"^nbgrader ([\w ]+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    release, *after = [command.split() for command in commands]
+    nbgrader(*release)
     released = nbformat.read(folder / "release" / "week6" / "06_layer_norm.ipynb", 4)
     for student in ANSWERS:
         (folder / "submitted" / student / "week6").mkdir(parents=True)
         notebook = handed_in(released, student, folder / f"{student} trained")
         nbformat.write(notebook, folder / "submitted" / student / "week6" / "06_layer_norm.ipynb")
-    nbgrader("autograde", "week6")
-    nbgrader("generate_feedback", "week6")
+    for command in after:
+        nbgrader(*command)
     return folder
+
+
+def source(course):
+    """The exercise as it lies in this course."""
+    return nbformat.read(course / "source" / "week6" / "06_layer_norm.ipynb", 4)
 
 
 def gradebook(course):
     """{student: (score, points)} for layer_norm."""
-    (name,) = (name for name, place in grade_cells(exercise()).items() if place == place_of(exercise()))
+    (name,) = (name for name, place in grade_cells(source(course)).items() if place == place_of(source(course)))
     question = """
         select student_id, auto_score, max_score, needs_manual_grade from grade
         join submitted_notebook on submitted_notebook.id = grade.notebook_id
@@ -146,6 +155,20 @@ def gradebook(course):
     return {student: (score, points) for student, score, points, _ in rows}
 
 
+def test_the_exported_table_holds_the_sums(course):
+    rows = list(csv.DictReader((course / "grades.csv").read_text(encoding="utf-8").splitlines()))
+    total = sum(notebook_points(source(course)))
+    assert {row["student_id"]: (float(row["score"]), float(row["max_score"])) for row in rows} == {
+        student: (got, total)
+        for student, (got, _) in gradebook(course).items()  # the other exercises are stubs
+    }
+
+
+def notebook_points(notebook):
+    """The points of its grade cells."""
+    return [notebook.cells[place].metadata["nbgrader"]["points"] for place in grade_cells(notebook).values()]
+
+
 def score(student):
     """What grade gives for the answer of this student, in class mode."""
     names = {}
@@ -154,14 +177,14 @@ def score(student):
 
 
 def test_the_stub_is_handed_out_as_it_is_and_the_grade_cells_are_locked(course):
-    source, released = exercise(), nbformat.read(course / "release" / "week6" / "06_layer_norm.ipynb", 4)
-    assert [cell.source for cell in released.cells] == [cell.source for cell in source.cells]
+    written, released = source(course), nbformat.read(course / "release" / "week6" / "06_layer_norm.ipynb", 4)
+    assert [cell.source for cell in released.cells] == [cell.source for cell in written.cells]
     for place in grade_cells(released).values():
         assert released.cells[place].metadata["editable"] is released.cells[place].metadata["deletable"] is False
 
 
 def test_the_grade_cells_are_worth_what_the_exercises_are(course):
-    notebook = exercise()
+    notebook = source(course)
     for place in grade_cells(notebook).values():
         cell = notebook.cells[place]
         name = re.search(r"grade\((\w+)", cell.source)[1]
