@@ -60,7 +60,7 @@ def canvas(n_rows=1, n_columns=1, *, height=4.2, places=None):
 
     A Matplotlib Figure made without pyplot, which a notebook shows as a picture with describe() beside it.  Room is
     made for all names and numbers; with places, one [left, bottom, width, height] for each axes in parts of the figure,
-    they stay where they are, and drawing takes half the time: that is for panels.
+    they stay where they are, and the figure is drawn once instead of twice: that is for panels.
     """
     with style():
         figure = _figure()(figsize=(STYLE["figure.figsize"][0], height), layout=None if places else "constrained")

@@ -28,7 +28,7 @@ class Direction:
             return guard.Outcome(trouble=self.over)
         if not self.codes:
             function = guard.noting(self.codes, function)
-        seconds = min(guard.SECONDS, self.left)
+        seconds = max(0.01, min(guard.SECONDS, self.left))  # an alarm of 0 seconds would be none
         outcome = guard.call(function, seconds=seconds, sink=self.sink, author=self.author)
         self.left -= outcome.seconds
         if outcome.trouble and outcome.trouble.kind == "timeout":
