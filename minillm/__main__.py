@@ -176,7 +176,7 @@ def write(options):
 
 def grade(options):
     """Grade files, or the grader itself."""
-    from . import marks
+    from .grader import marks
 
     return marks.main(options)
 

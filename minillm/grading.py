@@ -6,11 +6,12 @@ import os
 
 import numpy as np
 
-from . import bank, guard, private
-from . import progress as diary
-from .exercise import Changed, Row, article
-from .score import Score, fold
-from .sink import shorten
+from . import bank
+from .grader import guard, private
+from .grader import progress as diary
+from .grader.exercise import Changed, Row, article
+from .grader.score import Score, fold
+from .grader.sink import shorten
 
 SHOWN = {}  # exercise: how many of its hints were asked for
 

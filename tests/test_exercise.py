@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from minillm import guard, trial
-from minillm.counterexample import TOLERANCE, differing, equal, first_fault, inputs, plain_to_see, show
-from minillm.diagnosis import TWICE, Diagnosis
-from minillm.exercise import Changed, Exercise, Mistake, Part, Probe, article
-from minillm.there_and_back import LATE, ThereAndBack
+from minillm.grader import guard, trial
+from minillm.grader.counterexample import TOLERANCE, differing, equal, first_fault, inputs, plain_to_see, show
+from minillm.grader.diagnosis import TWICE, Diagnosis
+from minillm.grader.exercise import Changed, Exercise, Mistake, Part, Probe, article
+from minillm.grader.there_and_back import LATE, ThereAndBack
 
 # A small exercise, y = w * x ** power, so that every test is fast and can be followed.
 

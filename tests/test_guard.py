@@ -13,8 +13,8 @@ import warnings
 import numpy as np
 import pytest
 
-from minillm import alarm, guard
-from minillm.sink import FLOOD, Sink, shorten
+from minillm.grader import alarm, guard
+from minillm.grader.sink import FLOOD, Sink, shorten
 
 SIGNALS = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there are no alarm signals here")
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, writes
 
-from minillm import bank, child, grading, headless, layers, parcel, submission
-from minillm.exercise import Row
+from minillm import bank, grading, layers
+from minillm.grader import child, headless, parcel, submission
+from minillm.grader.exercise import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 RIGHT = """
@@ -36,13 +37,13 @@ STUB = 'def layer_norm(x, g, b, *, eps=1e-5):\n    raise NotImplementedError("yo
 HANG = "import itertools\nsum(itertools.repeat(1))"  # inside C, where no signal is heard
 CHEAT = """
 import numpy as np
-import minillm.counterexample, minillm.exercise, minillm.grading, minillm.score
-from minillm.exercise import Exercise, Judgement, Row
+import minillm.grader.counterexample, minillm.grader.exercise, minillm.grading, minillm.grader.score
+from minillm.grader.exercise import Exercise, Judgement, Row
 won = lambda self, *rest: Judgement(tuple(Row(part.name, part.points, part.points, "ok") for part in self.parts))
 Exercise.judge = won
 Exercise.fault = lambda *rest: None
-minillm.grading.score = minillm.grading.grade = lambda *rest, **more: minillm.score.Score(5.0, points=5)
-minillm.counterexample.differing = lambda *rest: np.zeros(1, bool)
+minillm.grading.score = minillm.grading.grade = lambda *rest, **more: minillm.grader.score.Score(5.0, points=5)
+minillm.grader.counterexample.differing = lambda *rest: np.zeros(1, bool)
 np.allclose = np.array_equal = lambda *rest, **more: True
 """
 FORGED = """
@@ -126,7 +127,10 @@ FILES = {
     "replaces grade": (book("grade = lambda *answers: 5.0", STUB, "grade(layer_norm)"), 0, "not written yet"),
     "forges": (book(FORGED, STUB), 0, "not written yet"),
     "garbles": (
-        book(WRONG, "from minillm.there_and_back import ThereAndBack\nThereAndBack.watch = lambda *rest: 'all right'"),
+        book(
+            WRONG,
+            "from minillm.grader.there_and_back import ThereAndBack\nThereAndBack.watch = lambda *rest: 'all right'",
+        ),
         0,
         "layer_norm cannot be judged (",
     ),

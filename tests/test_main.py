@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from minillm import __main__ as cli
-from minillm import bank, checkpoints, doctor, gpt, grading, headless, recipe, sample, selftest, tokenizer, train
+from minillm import bank, checkpoints, doctor, gpt, grading, recipe, sample, tokenizer, train
+from minillm.grader import headless, selftest
 
 ALPHABET = "\n abcdefghij.R汉"
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from minillm import parcel
-from minillm.exercise import Row, Sighting
-from minillm.guard import Trouble
+from minillm.grader import parcel
+from minillm.grader.exercise import Row, Sighting
+from minillm.grader.guard import Trouble
 
 
 def sent(value):
@@ -62,7 +62,7 @@ def test_a_class_that_claims_to_be_ours_is_not_taken_for_it():
     class Row:
         check = "forged"
 
-    assert type(sent(Row())).__module__ != "minillm.exercise"
+    assert type(sent(Row())).__module__ != "minillm.grader.exercise"
 
 
 @pytest.mark.parametrize(

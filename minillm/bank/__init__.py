@@ -11,7 +11,7 @@ import os
 
 from .. import gpt, layers, specs
 from ..backend import plain
-from ..exercise import Changed
+from ..grader.exercise import Changed
 
 NAMES = ("layer_norm", "residual", "norm_clinic")  # in the order of the course
 LIBRARY = (specs, layers, gpt)  # what a notebook may replace with functions of its own, and an exercise builds on

@@ -3,8 +3,8 @@
 import numpy as np
 
 from .. import layers, specs
-from ..exercise import Part, Probe
-from ..there_and_back import ThereAndBack
+from ..grader.exercise import Part, Probe
+from ..grader.there_and_back import ThereAndBack
 from . import layer_norm_right, layer_norm_wrong
 
 

@@ -10,9 +10,9 @@ import hashlib
 
 import numpy as np
 
-from ..counterexample import inputs, plain_to_see, show
-from ..diagnosis import TWICE, Diagnosis
-from ..exercise import Mistake, Part, article
+from ..grader.counterexample import inputs, plain_to_see, show
+from ..grader.diagnosis import TWICE, Diagnosis
+from ..grader.exercise import Mistake, Part, article
 from .layer_norm import by_hand
 from .layer_norm_wrong import MISTAKES, wrong
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from .. import gpt, specs
 from ..config import Config
-from ..exercise import Part, Probe
-from ..there_and_back import ThereAndBack
+from ..grader.exercise import Part, Probe
+from ..grader.there_and_back import ThereAndBack
 from . import residual_right, residual_wrong
 
 

@@ -5,7 +5,7 @@ import types
 import numpy as np
 
 from .. import layers
-from ..exercise import Mistake
+from ..grader.exercise import Mistake
 
 
 class Path:

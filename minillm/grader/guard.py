@@ -19,7 +19,7 @@ from .alarm import Timeout, make_alarm
 from .sink import Sink, shorten
 
 SECONDS = 3.0  # a function that is asked about arrays of a few dozen numbers
-OURS = os.path.dirname(os.path.abspath(__file__))
+OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Asked(Exception):

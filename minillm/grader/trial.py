@@ -5,10 +5,10 @@ import inspect
 
 import numpy as np
 
+from ..trees import leaves
 from . import guard
 from .exercise import article
 from .guard import Trouble, Unfit
-from .trees import leaves
 
 BUDGET = 15.0  # seconds for all probes in one direction
 HUGE = 1_000_000  # numbers; nothing that is asked here has so many

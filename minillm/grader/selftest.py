@@ -1,6 +1,6 @@
 """The grader graded: does it refuse all the wrong answers that we know, and by name, and none of the right ones?"""
 
-from . import bank, grading
+from .. import bank, grading
 
 
 def self_test(names=None, seeds=(0, 1, 2)):

@@ -13,8 +13,9 @@ import difflib
 import os
 import pathlib
 
-from . import bank, grading, parcel, private, submission
-from .check import using
+from .. import bank, grading
+from ..check import using
+from . import parcel, private, submission
 from .child import Child, Gone
 
 TIMEOUT = 60.0  # seconds for a whole file

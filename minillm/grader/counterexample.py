@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .trees import leaves
+from ..trees import leaves
 
 # By what share of the largest number a right answer may be off.  The bank's right answers, which compute in another
 # order, are off by less than a hundredth of it, and its wrong ones by more than a hundred times: a test holds both.

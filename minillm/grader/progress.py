@@ -7,7 +7,7 @@ import os
 import pathlib
 import time
 
-from . import atomic
+from .. import atomic
 
 TRIED = set()  # exercises that were really tried since this process began, whatever becomes of the file
 PATIENCE = 2.0  # seconds to wait for another kernel that is writing

@@ -7,14 +7,14 @@ import typing
 
 import numpy as np
 
+from ..check import check_gradients
+from ..kernels import cpu
+from ..trees import leaves, map_leaves
 from . import guard
-from .check import check_gradients
 from .counterexample import differing, show
 from .exercise import Changed, Exercise, Sighting
 from .guard import Trouble
-from .kernels import cpu
 from .sink import Sink
-from .trees import leaves, map_leaves
 from .trial import Direction, Trial, Trusted, unpacked
 
 LATE = (

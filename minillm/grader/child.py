@@ -22,8 +22,8 @@ import tempfile
 import threading
 import time
 
+from ..workers import THREADS
 from . import parcel, submission
-from .workers import THREADS
 
 STARTING = 60.0  # seconds until it says that it is ready: imports, on a machine that is busy
 POLL = 0.05  # seconds between two looks at whether it still lives
@@ -56,7 +56,7 @@ class Child:
         self.heard = queue.SimpleQueue()
         self.folder = tempfile.TemporaryDirectory(prefix="minillm-", ignore_cleanup_errors=True)
         self.complaints = tempfile.TemporaryFile()
-        code = f"import sys; sys.path[:] = {sys.path!r}; from minillm import submission; submission.serve()"
+        code = f"import sys; sys.path[:] = {sys.path!r}; from minillm.grader import submission; submission.serve()"
         environment = {name: value for name, value in os.environ.items() if name not in SECRET}
         group = {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {"start_new_session": True}
         self.process = subprocess.Popen(
