@@ -14,7 +14,8 @@ from ..grader.counterexample import inputs, plain_to_see, show
 from ..grader.diagnosis import TWICE, Diagnosis
 from ..grader.exercise import Mistake, Part, article
 from .layer_norm import by_hand
-from .layer_norm_wrong import MISTAKES, wrong
+from .layer_norm_steps import wrong
+from .layer_norm_wrong import MISTAKES
 
 # What may be said, and which of layer norm's known mistakes it is.
 KNOWN = {mistake.name: mistake.answer for mistake in MISTAKES}

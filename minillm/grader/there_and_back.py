@@ -92,9 +92,9 @@ class ThereAndBack(Exercise):
 
     def excuse(self, answer, part, fault, faults, probes, seen, wanted):
         """(name, sentence) if only the time of the call is wrong, or only the y that a gradient belongs to."""
-        if part.name in ("y", "arguments"):
-            return None
         name, place = part.name, fault.place
+        if name in ("y", "arguments") or any(isinstance(got, Trouble) and got.kind == "timeout" for got in seen[name]):
+            return None  # after a time limit nothing is asked again
         if not faults["y"]:
             alone = self.watch(answer, [probes[place]]).seen[name]
             return None if self.fault(part, alone, [wanted[name][place]], [probes[place]]) else LATE
