@@ -99,7 +99,7 @@ def test_the_description_has_the_names_the_units_and_the_numbers(log):
         "mean 1.788 (4 points)" in words
     )
     assert "levels: uniform 4.36, bigram 2.48, 4-gram 1.76, 5-gram 1.64, 6-gram 1.64." in words
-    assert "_" not in words
+    assert "_" not in words and "curve" not in words  # nothing that has no name
 
 
 def test_a_notebook_gets_the_picture_and_the_words(log):
@@ -154,6 +154,7 @@ def test_axes_that_have_places_stay_there():
     figure.draw_without_rendering()
     np.testing.assert_allclose([ax.get_position().bounds for ax in axes], [[0.1, 0.2, 0.3, 0.7], [0.6, 0.2, 0.3, 0.7]])
     assert figure.get_size_inches().tolist() == [7.2, 3]
+    assert figure.get_layout_engine() is None  # which would draw it twice
 
 
 def test_threads_take_turns_with_matplotlibs_settings():
@@ -417,6 +418,8 @@ def test_an_arrow_of_no_length_is_not_drawn_and_its_numbers_are_0(dxhat, left):
 def test_the_circle_wants_three_normalised_numbers():
     with pytest.raises(ValueError, match="mean 0 and variance 1, not 2 and 0.667"):
         plots.circle([1, 2, 3], [0, 0, 1])
+    with pytest.raises(ValueError, match="not 0.1 and 1"):
+        plots.circle(normalised(0) + 0.1, [0, 0, 1])
     with pytest.raises(ValueError, match=r"must be \(3,\), not \(4,\) and \(3,\)"):
         plots.circle([1, -1, 1, -1], [0, 0, 1])
     with pytest.raises(ValueError, match="not nan and nan"):

@@ -44,6 +44,12 @@ def test_a_wide_stack_spreads_as_variances_add(wiring, expected, scale):
     np.testing.assert_allclose(up, expected(scale, np.arange(7.0)), rtol=0.06)
 
 
+def test_a_layer_of_any_width_keeps_the_spread_at_scale_1():
+    for C in (8, 32):
+        stacks = [spreads("plain", 1, n_layer=1, C=C, seed=seed)[0] for seed in range(300)]
+        assert np.mean([(up[1] / up[0]) ** 2 for up in stacks]) == pytest.approx(1, abs=0.1)
+
+
 @pytest.mark.parametrize("wiring", widgets.WIRINGS)
 @pytest.mark.parametrize("scale", [0.25, 1, 4])
 def test_at_every_end_of_the_slider_the_numbers_are_within_the_axes(wiring, scale):
