@@ -196,7 +196,7 @@ def known(name, advice=""):
 
 def near(name):
     """The exercises whose names are nearly this."""
-    return difflib.get_close_matches(name[:100], bank.NAMES, 1)
+    return difflib.get_close_matches(str(name)[:100], bank.NAMES, 1)
 
 
 def choose(seed):
@@ -210,7 +210,7 @@ def choose(seed):
         except ValueError:
             seed = None
             notes.append(f"MINILLM_SEED must be a whole number, 0 or more; {shorten(repr(wish), 40)} is passed over.")
-    return (int(np.random.default_rng().integers(2**31)) if seed is None else seed), notes
+    return (int(np.random.default_rng().integers(10**6)) if seed is None else seed), notes
 
 
 def class_mode():

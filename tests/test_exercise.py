@@ -423,7 +423,7 @@ def test_float64_in_and_float32_out_is_a_remark_unless_the_numbers_suffer():
     lowered = made(lambda x, w, n: (w * x**n).astype(np.float32))
     rows, notes = judged(lowered)
     assert rows["y"].got == 1 and notes[0].startswith("float64 goes in, but y comes out as float32")
-    assert got(made(lambda x, w, n: (w * x**n).astype(np.float16)))["y"] == 0
+    assert got(made(lambda x, w, n: np.round(w * x**n, 1).astype(np.float32)))["y"] == 0
 
 
 @pytest.mark.parametrize("miss, right", [(1e-12, True), (1e-9, True), (1e-5, False), (1e-3, False)])
@@ -680,7 +680,7 @@ def test_the_tolerance_is_that_of_the_coarsest_dtype():
     off = {"a": np.ones((1, 2)) * (1 + 1e-5)}
     assert first_fault(off, {"a": np.ones((1, 2))}, HAND)
     assert not first_fault({"a": off["a"].astype(np.float32)}, {"a": np.ones((1, 2))}, HAND)
-    assert TOLERANCE["float64"] < TOLERANCE["float32"] < 1e-3
+    assert TOLERANCE["float64"] < TOLERANCE["float32"] <= 1e-3
 
 
 def test_what_went_in_is_shown_whole_only_if_it_is_small():

@@ -12,7 +12,7 @@ def draw(rng):
     """Numbers of several sizes in one to four axes, with the usual eps and with others; one row of them all alike."""
     shapes = [(2, 3, 5), (4, 7), (3,), (2, 1, 3, 4), (5, 2), (1, 6, 3), (2, 2, 9), (3, 1)]
     for i, shape in enumerate(shapes * 2):
-        x = (1.0, 0.01, 10.0)[i % 3] * rng.normal(size=shape) + rng.normal()
+        x = (1.0, 0.01, 10.0)[i % 3] * (rng.normal(size=shape) + rng.normal())
         if i == 1:
             x[0] = 2.0
         g, b = rng.normal(size=(2, shape[-1]))

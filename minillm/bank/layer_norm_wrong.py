@@ -236,13 +236,12 @@ MISTAKES = (
     ),
     wrong(
         "x changed in place",
-        "Something like x -= mean writes into the caller's array, which others still need. x - mean makes a new one.",
+        "Others still need x as it was: in a GPT it is the residual stream, which also flows past the norm.",
         deviation=lambda v: in_place(v, "x", lambda x: x - v.mean),
     ),
     wrong(
         "dy changed in place",
-        "Something like dy *= g writes into the caller's array, and the lines below it see another dy. dy * g makes a "
-        "new one.",
+        "Something like dy *= g, and the lines below it see another dy, as does whoever gave it.",
         dxhat=lambda v: in_place(v, "dy", lambda dy: dy * v.g),
     ),
     wrong(

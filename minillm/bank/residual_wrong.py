@@ -147,13 +147,13 @@ MISTAKES = (
     ),
     wrong(
         "the stream changed in place",
-        "Something like x += a writes into the stream, which others still need. x + a makes a new array.",
+        "Something like x += a, and others still need the stream as it was: the way back of the layer before does.",
         pre=lambda v: added_in_place(v.x, v.layer(v.norm(v.x))),
         post=lambda v: v.norm(added_in_place(v.x, v.layer(v.x))),
     ),
     wrong(
         "dy changed in place",
-        "Something like dy += dx writes into the caller's array. dy + dx makes a new one.",
+        "Something like dy += dx, and whoever gave dy still needs it.",
         back_pre=lambda v: added_in_place(v.dy, v.back_norm(v.back_layer(v.dy))),
     ),
     wrong(

@@ -4,9 +4,9 @@ import numpy as np
 
 from ..trees import leaves
 
-# By what share of the largest number a right answer may be off.  The bank's right answers, which compute in another
-# order, are off by less than a hundredth of it, and its wrong ones by more than a hundred times: a test holds both.
-TOLERANCE = {"float32": 1e-4, "float64": 1e-7}
+# By what share of the largest number a right answer may be off.  Whatever its order of steps, rounding stays far below
+# that, and the mistakes of the bank are hundreds of times above: a test holds both ends.
+TOLERANCE = {"float32": 1e-3, "float64": 1e-7}
 SMALL = 8  # numbers; an array that has more is not printed whole
 
 

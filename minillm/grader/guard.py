@@ -71,7 +71,7 @@ def call(function, *arguments, seconds=SECONDS, sink=None, author=None, **option
             outcome = Outcome(value, None, elapsed())
         except BaseException as error:  # whatever it raises, SystemExit too; of a real Ctrl-C `interrupted` knows
             alarm.armed = False
-            outcome = Outcome(None, trouble(error, author or function, seconds), elapsed())
+            outcome = Outcome(None, trouble(error, function if author is None else author, seconds), elapsed())
         finally:
             alarm.stop()
     if interrupted:
@@ -148,7 +148,7 @@ def place(traceback, function):
     while traceback is not None:
         frames.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
         traceback = traceback.tb_next
-    code = getattr(inspect.unwrap(function) if callable(function) else function, "__code__", None)
+    code = code_of(function)
     own = [at for at in frames if code is not None and at[0] == code.co_filename]
     theirs = own or [at for at in frames if not os.path.abspath(at[0]).startswith(OURS)]
     if not theirs:
@@ -156,6 +156,14 @@ def place(traceback, function):
     file, number = theirs[-1]
     line = shorten(linecache.getline(file, number), 60)
     return f", in line {number}" + (f": {line}" if line else "")
+
+
+def code_of(function):
+    """The code object of a function, whatever it is wrapped in; None for what has none, or raises when it is asked."""
+    try:
+        return inspect.unwrap(function).__code__
+    except BaseException:  # an object may raise what it likes when it is looked at
+        return None
 
 
 def noting(codes, function):

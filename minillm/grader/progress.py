@@ -20,7 +20,7 @@ def place():
     if named.lower() == "off" or os.environ.get("MINILLM_CLASS") == "1":
         return None
     if named:
-        return pathlib.Path(named).expanduser().absolute()
+        return pathlib.Path(os.path.expanduser(named)).absolute()
     import platformdirs
 
     return platformdirs.user_data_path("minillm", appauthor=False) / "progress.json"
@@ -29,15 +29,18 @@ def place():
 def load():
     """({exercise: {"best", "points", "tries"}}, one sentence about what could not be read, or None)."""
     path = place()
-    if path is None:
-        return {}, None
     try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        return {}, None
+        return ({}, None) if path is None else read(path)
     except OSError as error:
         return {}, f"The progress file {path} cannot be read ({reason(error)})."
-    entries, whole = understood(text)
+
+
+def read(path):
+    """What load() gives, of this file.  OSError if it is there and cannot be read."""
+    try:
+        entries, whole = understood(path.read_bytes())
+    except FileNotFoundError:
+        return {}, None
     if whole:
         return entries, None
     kept = f"; {', '.join(entries)} could be read" if entries else ""
@@ -92,7 +95,7 @@ def record(name, got, points):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with alone(path):
-            entries, note = load()
+            entries, note = read(path)
             entry = entries.get(name, {"best": 0.0, "points": points, "tries": 0})
             best = max(entry["best"], float(got)) if entry["points"] == points else float(got)
             entries[name] = {"best": best, "points": points, "tries": entry["tries"] + 1}
@@ -101,7 +104,7 @@ def record(name, got, points):
                 f.write("\n")
         return note
     except OSError as error:
-        return f"Your progress could not be kept: {path} cannot be written ({reason(error)})."
+        return f"Your progress could not be kept: {path} cannot be read and written ({reason(error)})."
 
 
 def tries(name):
