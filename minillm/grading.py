@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 import os
 
 import numpy as np
@@ -98,15 +99,24 @@ def ready(*answers, then="trains a GPT with it", **named):
     return bool(found)
 
 
+def spoken(command):
+    """The command, which says what is unclear and does not raise it; and which says nothing where nobody listens."""
+
+    @functools.wraps(command)
+    def careful(*arguments, **options):
+        if not headless():
+            try:
+                command(*arguments, **options)
+            except Unclear as error:
+                say(str(error))
+
+    return careful
+
+
+@spoken
 def hint(exercise, level=None):
     """Print a hint: hint("layer_norm") or hint(layer_norm).  Each call gives the next; there are three levels."""
-    if headless():
-        return
-    try:
-        name = named_by(exercise)
-    except Unclear as error:
-        say(str(error))
-        return
+    name = named_by(exercise)
     hints = bank.exercises()[name].hints
     n = min(SHOWN.get(name, 0) + 1, len(hints)) if level is None else level
     if type(n) is not int or not 1 <= n <= len(hints):
@@ -116,15 +126,10 @@ def hint(exercise, level=None):
     say(f"Hint {n} of {len(hints)}: {hints[n - 1]}")
 
 
+@spoken
 def solution(exercise):
     """Print minillm's own answer, once the exercise has really been tried: solution("layer_norm")."""
-    if headless():
-        return
-    try:
-        name = named_by(exercise)
-    except Unclear as error:
-        say(str(error))
-        return
+    name = named_by(exercise)
     if class_mode():
         say("In class, solutions come from your teacher.")
     elif not diary.tries(name):
@@ -133,10 +138,9 @@ def solution(exercise):
         print(bank.exercises()[name].solution().rstrip())
 
 
+@spoken
 def progress():
     """Print what was reached so far, exercise by exercise."""
-    if headless():
-        return
     entries, note = diary.load()
     known = bank.exercises()
     if note:
