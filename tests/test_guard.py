@@ -179,8 +179,19 @@ def suppressing_everything():
             time.sleep(1)
 
 
+def asleep_in_the_except_clause():
+    while True:
+        try:
+            time.sleep(1)
+        except:  # noqa: E722
+            time.sleep(90)
+
+
+TOLD_AGAIN = [asleep_under_two_covers, never_finally_done, suppressing_everything, asleep_in_the_except_clause]
+
+
 @SIGNALS
-@pytest.mark.parametrize("f", [asleep_under_two_covers, never_finally_done, suppressing_everything])
+@pytest.mark.parametrize("f", TOLD_AGAIN)
 def test_it_is_told_again_and_again_and_somewhere_else_each_time(f):
     start = time.perf_counter()
     assert guard.call(f, seconds=0.1).trouble.kind == "timeout"
