@@ -32,7 +32,7 @@ def circle(xhat, dxhat):
     mean, along, *tangent = settled(np.array([mean, along, *(dxhat - mean - along * xhat)]))
     words = {
         "xhat": f"xhat, free to move along the circle:\n{_vector(xhat)}",
-        "dxhat": f"dxhat, as far as it lies in this plane:\n{_vector(dxhat)}",
+        "dxhat": f"dxhat, the part of it in this plane:\n{_vector(settled(dxhat - dxhat.mean()))}",
         "radial": f"radial, leaves the circle, does nothing:\n{number(along)} times xhat",
         "tangent": f"tangent, what is left of dxhat:\n{_vector(tangent)}",
         "out": f"out of this plane, does nothing:\n{number(mean)} times (1, 1, 1)",
