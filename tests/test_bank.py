@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from minillm import bank, grading
-from minillm.bank import norm_clinic
-from minillm.bank.layer_norm_right import in_one_pass, step_by_step
+from minillm.bank.norms import norm_clinic
+from minillm.bank.norms.layer_norm_right import in_one_pass, step_by_step
 from minillm.grader import counterexample
 from minillm.grader.diagnosis import TWICE, Diagnosis
 from minillm.grader.exercise import agree

@@ -13,7 +13,7 @@ from lab_server import Failure, course, wait_for
 from matplotlib.image import imread
 
 ROOT = Path(__file__).resolve().parent.parent
-PANEL = re.compile(r"^[^#\n]*\bwidgets\.\w", re.MULTILINE)  # a cell that shows a panel
+PANEL = re.compile(r"^[^#\n]*\bwidgets\.\w|^from minillm\.panels import", re.MULTILINE)  # a cell that shows a panel
 SLIDER, CHOICE = ".noUi-target", ".widget-toggle-buttons"
 FRAME = """cell => {
     const outputs = cell.querySelector(".jp-OutputArea").cloneNode(true);

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from minillm import backend, bank, gpt, grading, layers, specs
-from minillm.bank.layer_norm_right import loops, with_einsum
-from minillm.bank.layer_norm_wrong import MISTAKES
+from minillm.bank.norms.layer_norm_right import loops, with_einsum
+from minillm.bank.norms.layer_norm_wrong import MISTAKES
 from minillm.check import using
 from minillm.grader import guard
 from minillm.grader import progress as diary
@@ -313,7 +313,7 @@ def test_a_library_that_was_replaced_before_the_import_judges_nobody():
     code = (
         "from minillm import layers; layers.layer_norm = lambda x, g, b, *, eps=1e-5: (x, None)\n"
         "from minillm.grading import grade\n"
-        "from minillm.bank.layer_norm_right import loops\n"
+        "from minillm.bank.norms.layer_norm_right import loops\n"
         "print(repr(grade(layer_norm=loops)), repr(grade(layer_norm=layers.layer_norm)))\n"
     )
     env = {**os.environ, "MINILLM_PROGRESS": "off"}

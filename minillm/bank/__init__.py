@@ -1,28 +1,41 @@
 """The exercises of the course, and minillm as it was when this was imported.
 
-An exercise is a file here that has an EXERCISE, and its name in NAMES: layer_norm.py is the pattern for a layer,
-norm_clinic.py for an exercise without a function.  What is long, its wrong and right answers, has files of its own.
+A folder here is a chapter: it belongs to one notebook, and its NAMES are the exercises in it.  An exercise is a file
+there that has an EXERCISE: norms/layer_norm.py is the pattern for a layer, norms/norm_clinic.py for an exercise
+without a function.  What is long, its wrong and right answers, has files of its own.
 """
 
 import contextlib
 import importlib
 import inspect
 import os
+import sys
 
-from .. import gpt, layers, specs
+from .. import bpe, check, counts, gpt, layers, ngram, optim, sample, specs
 from ..backend import plain
 from ..grader.exercise import Changed
+from . import blame, ffn, heads, insight, letters, looking, norms, precision, stack, teaching, tokens, writing
 
-NAMES = ("layer_norm", "residual", "norm_clinic")  # in the order of the course
-LIBRARY = (specs, layers, gpt)  # what a notebook may replace with functions of its own, and an exercise builds on
-ORIGINAL = {module: {k: f for k, f in vars(module).items() if inspect.isfunction(f)} for module in LIBRARY}
+CHAPTERS = (letters, tokens, blame, looking, heads, norms, ffn, stack, teaching, writing, precision, insight)
+PLACES = {name: f"{chapter.__name__}.{name}" for chapter in CHAPTERS for name in chapter.NAMES}
+NAMES = (*PLACES,)  # in the order of the course
+# What a notebook may replace with functions of its own, and an exercise builds on.
+LIBRARY = (specs, layers, gpt, bpe, check, counts, ngram, optim, sample)
+ORIGINAL = {
+    module: {
+        name: f
+        for name, f in vars(module).items()
+        if inspect.isfunction(f) and f.__module__.partition(".")[0] not in sys.stdlib_module_names
+    }
+    for module in LIBRARY
+}
 HOME = os.path.dirname(layers.__file__)
 
 
 def exercises():
     """{name: Exercise}, in the order of the course."""
     with pristine():
-        return {name: importlib.import_module(f"{__name__}.{name}").EXERCISE for name in NAMES}
+        return {name: importlib.import_module(place).EXERCISE for name, place in PLACES.items()}
 
 
 @contextlib.contextmanager

@@ -4,8 +4,8 @@ import types
 
 import numpy as np
 
-from .. import layers
-from ..grader.exercise import Mistake
+from ... import layers
+from ...grader.exercise import Mistake
 
 
 class Path:

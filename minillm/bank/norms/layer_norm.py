@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .. import layers, specs
-from ..grader.exercise import Part, Probe
-from ..grader.there_and_back import ThereAndBack
+from ... import layers, specs
+from ...grader.exercise import Part, Probe
+from ...grader.there_and_back import ThereAndBack
 from . import layer_norm_right, layer_norm_wrong
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .. import gpt, specs
-from ..config import Config
-from ..grader.exercise import Part, Probe
-from ..grader.there_and_back import ThereAndBack
+from ... import gpt, specs
+from ...config import Config
+from ...grader.exercise import Part, Probe
+from ...grader.there_and_back import ThereAndBack
 from . import residual_right, residual_wrong
 
 

@@ -4,7 +4,7 @@ import types
 
 import numpy as np
 
-from ..grader.exercise import Mistake
+from ...grader.exercise import Mistake
 
 
 def mean(z):

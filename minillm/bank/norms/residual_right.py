@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import layers
+from ... import layers
 
 
 def sequence_by_sequence(layer, x, norm, p, *, config, rng=None, **options):

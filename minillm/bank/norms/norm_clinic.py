@@ -1,6 +1,6 @@
 """The clinic of layer norms: five sealed ones, each with a fault or none; which has which?
 
-from minillm.bank.norm_clinic import norms, FAULTS
+from minillm.bank.norms.norm_clinic import norms, FAULTS
 y, backward = norms["A"](x, g, b)
 grade(norm_clinic={"A": "healthy", ...})
 """
@@ -10,9 +10,9 @@ import hashlib
 
 import numpy as np
 
-from ..grader.counterexample import inputs, plain_to_see, show
-from ..grader.diagnosis import TWICE, Diagnosis
-from ..grader.exercise import Mistake, Part, article
+from ...grader.counterexample import inputs, plain_to_see, show
+from ...grader.diagnosis import TWICE, Diagnosis
+from ...grader.exercise import Mistake, Part, article
 from .layer_norm import by_hand
 from .layer_norm_steps import wrong
 from .layer_norm_wrong import MISTAKES

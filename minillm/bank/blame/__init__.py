@@ -1,0 +1,3 @@
+"""Exercise 03: gradients: the promise and its checks."""
+
+NAMES = ()

@@ -1,0 +1,3 @@
+"""Exercise 07: GELU and the feed-forward layer."""
+
+NAMES = ()

@@ -1,0 +1,3 @@
+"""Exercise 05: many heads, positions and dropout."""
+
+NAMES = ()

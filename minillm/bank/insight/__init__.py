@@ -1,0 +1,3 @@
+"""Exercise 12: ablation and induction."""
+
+NAMES = ()

@@ -1,0 +1,3 @@
+"""Exercise 01: letters: softmax, n-grams and entropy."""
+
+NAMES = ()

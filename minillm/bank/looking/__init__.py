@@ -1,0 +1,3 @@
+"""Exercise 04: attention."""
+
+NAMES = ()

@@ -1,0 +1,3 @@
+"""Exercise 11: loss scaling and hidden copies."""
+
+NAMES = ()

@@ -1,0 +1,3 @@
+"""Exercise 09: AdamW, schedules, clipping, and twelve training runs to diagnose."""
+
+NAMES = ()

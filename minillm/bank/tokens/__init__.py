@@ -1,0 +1,3 @@
+"""Exercise 02: byte pair encoding."""
+
+NAMES = ()

@@ -1,0 +1,3 @@
+"""Exercise 10: sampling and the cache."""
+
+NAMES = ()

@@ -1,0 +1,1 @@
+"""The panels of the notebooks, a file each: what they show is computed by plain functions."""
