@@ -34,7 +34,7 @@ ORDER = [
     ["sample", "recipe", "passes", "kernels.checks", "grader.counterexample"],
     ["report", "workers", "grader.exercise"],
     ["grader.trial", "grader.private", "grader.diagnosis", "grader.parcel"],
-    ["train", "doctor", "grader.there_and_back"],
+    ["train", "doctor", "grader.there_and_back", "grader.values"],
     ["panels.*"],
     ["bank.*"],  # the bank of exercises, and its chapters; among themselves they are free of circles
     ["grading", "grader.submission"],

@@ -32,6 +32,7 @@ class Mistake:
     name: str
     says: str
     answer: typing.Any
+    large: bool = False  # no probe that can be followed by hand shows it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,15 @@ class Probe:
     first: tuple = ()  # arguments that come before the arrays and are not differentiated
     label: str = ""  # what a reader of the counterexample must know beside the numbers
     drawn: bool = False  # at random, anew at every call
+
+    @property
+    def names(self):
+        """The arguments that are shown where the answer raised something."""
+        return (*self.arrays,)
+
+    def shown(self, names, label=True):
+        """What went in, on one line."""
+        return inputs(self, names, label=label)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,17 +159,21 @@ class Exercise:
         found = []
         for place, (probe, got, want) in enumerate(zip(probes, seen, wanted, strict=True)):
             if isinstance(got, Trouble):
-                shows = (*probe.arrays,) if got.says.startswith("raised") else ()
+                shows = probe.names if got.says.startswith("raised") else ()
                 fault = Fault("todo" if got.unwritten else "FAIL", got.says, place, shows)
                 found.append((probe.drawn, False, place, fault))
             elif says := self.compare(part, got, want, probe):
-                fault = Fault("FAIL", says, place, part.shows)
+                fault = Fault("FAIL", says, place, part.shows or self.shows(part, probe))
                 found.append((probe.drawn, not plain_to_see(got, want), place, fault))
         fault = min(found, default=[None])[-1]
         if fault and fault.status == "todo" and len(found) < len(probes):  # one of two cases was written
             good = f" ({part.name} is right on {len(probes) - len(found)} of {len(probes)} probes)"
             fault = dataclasses.replace(fault, says=fault.says + good)
         return fault
+
+    def shows(self, part, probe):
+        """What a counterexample shows where the part does not say it."""
+        return ()
 
     def compare(self, part, got, want, probe):
         """One line that says how they differ, or None if they do not."""
@@ -206,7 +220,7 @@ class Told:
         if fault.shows:
             same = fault.place == self.place
             new = [name for name in fault.shows if not (same and name in self.names)]
-            given = inputs(self.probes[fault.place], new, label=not same)
+            given = self.probes[fault.place].shown(new, label=not same)
             given = f"the same  {given}".strip() if same else given
             self.place, self.names = fault.place, (*self.names, *new) if same else fault.shows
         lines = [line for line in (given, fault.says, sentence) if line and line not in self.lines]

@@ -1,0 +1,168 @@
+"""values.py: a plain function is asked, its result taken apart and compared, and what it changed is told."""
+
+import numpy as np
+import pytest
+
+from minillm.grader import values
+from minillm.grader.exercise import Mistake, Part
+from minillm.grader.guard import Unfit
+from minillm.grader.values import Question, Values
+
+
+def scale(w, dw, *, rate):
+    """w is changed in place."""
+    if rate < 0:
+        raise ValueError("rate")
+    w -= rate * dw
+    return {"largest": abs(w).max(), "name": "w"}
+
+
+def in_loops(w, dw, *, rate):
+    if rate < 0:
+        raise ValueError("rate")
+    for i in range(len(w)):
+        w[i] = w[i] - rate * dw[i]
+    return {"largest": max(abs(float(a)) for a in w), "name": "w"}
+
+
+def uphill(w, dw, *, rate):
+    return scale(w, -dw, rate=rate)
+
+
+def question(part, w, dw, rate, **more):
+    return Question(part, {"w": np.array(w, float), "dw": np.array(dw, float)}, {"rate": rate}, writes=("w",), **more)
+
+
+def draw(rng):
+    for n in (3, 5):
+        yield question("step", rng.normal(size=n), rng.normal(size=n), 0.1)
+
+
+EXERCISE = Values(
+    name="scale",
+    notebook="00_test",
+    answer=scale,
+    spec=in_loops,
+    parts=(
+        Part("step", 2, "as it should, {drawn} times"),
+        Part("refusal", 1, "refuses a negative rate"),
+        Part("arguments", 1, "dw is left alone", needs=("step",)),
+    ),
+    by_hand=(question("step", [1, 2], [1, 1], 0.5), question("refusal", [1], [1], -1.0, raises=ValueError)),
+    draw=draw,
+    mistakes=(Mistake("uphill", "The sign is wrong.", uphill),),
+    hints=("", "", ""),
+    lines=3,
+    minutes=5,
+    difficulty=1,
+)
+
+
+def rows(answer):
+    """{part: (points got, message, mistake)} of an answer."""
+    return {row.check: (row.got, row.message, row.mistake) for row in EXERCISE.judge(answer, 0).rows}
+
+
+def test_a_right_answer_gets_all_and_our_own_is_known():
+    def mine(w, dw, *, rate):
+        if rate < 0:
+            raise ValueError
+        w[:] = w - rate * dw
+        return {"name": "w", "largest": float(np.abs(w).max())}
+
+    judged = EXERCISE.judge(mine, 0)
+    assert [row.got for row in judged.rows] == [2, 1, 1] and not judged.borrowed
+    assert EXERCISE.judge(scale, 0).borrowed and EXERCISE.judge(in_loops, 0).borrowed
+
+
+def test_a_known_mistake_is_named_and_shown_by_hand():
+    got, message, mistake = rows(lambda w, dw, *, rate: scale(w, -dw, rate=rate))["step"]
+    assert (got, mistake) == (0, "uphill")
+    assert message.startswith("w = [1. 2.]  dw = [1. 1.]  rate = 0.5\nlargest: expected 1.5  yours 2.5")
+    assert message.endswith("The sign is wrong.")
+
+
+def test_what_should_have_changed_is_compared_and_what_should_not_is_told():
+    def elsewhere(w, dw, *, rate):
+        dw *= rate
+        return {"largest": abs(w - dw).max(), "name": "w"}
+
+    found = rows(elsewhere)
+    assert "w afterwards: expected [0.5 1.5]  yours [1. 2.]" in found["step"][1]
+    assert "ValueError is due" in found["refusal"][1]
+    assert found["arguments"][0] == 0
+
+    def right_but(w, dw, *, rate):
+        result = scale(w, dw, rate=rate)
+        dw *= 0
+        return result
+
+    assert rows(right_but)["arguments"][1].startswith("dw was changed in place")
+
+
+def test_an_answer_that_is_not_written_or_raises_gets_nothing():
+    def stub(w, dw, *, rate):
+        raise NotImplementedError("your turn")
+
+    judged = EXERCISE.judge(stub, 0)
+    assert {row.status for row in judged.rows} == {"todo"}
+    assert [row.got for row in judged.rows] == [0, 0, 0]
+    found = rows(lambda w, dw, *, rate: 1 / 0)
+    assert "ZeroDivisionError" in found["step"][1] and found["arguments"][0] == 0
+
+
+def test_a_result_that_shares_memory_with_an_argument_is_told():
+    pieces, shared = values.taken_apart([x := np.ones(3)], {"x": x, "y": np.ones(3)})
+    assert shared == ["x"] and pieces.keys() == {""}
+    assert values.alteration("result x", None).startswith("the result is x itself, or a view of it")
+
+
+@pytest.mark.parametrize(
+    "one, other, same",
+    [
+        ([1, 2], (1, 2), True),
+        ([1, 2], np.array([1, 2]), True),
+        ([1.0, 2.0], [1, 2], True),
+        (True, 1, True),
+        ("1", 1, False),
+        ("ab", b"ab", False),
+        ("ab\0", "ab", False),
+        (None, 0, False),
+        ([[1], [2, 3]], [[1], [2, 3]], True),
+        ([[1], [2, 3]], [[1], [2, 4]], False),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        (124_439_808, 124_439_809, False),
+        (1e9, 1e9 * (1 + 1e-12), True),
+        (np.float32(0.1), 0.1, True),
+        (0.1001, 0.1, False),
+        ([], [], True),
+        (np.ones((2, 1)), np.ones(2), False),
+        (float("nan"), float("nan"), True),
+        (2**70, 2**70, True),
+        ([(98, 99)], [[98, 99]], True),
+    ],
+)
+def test_what_counts_as_the_same(one, other, same):
+    assert (values.mismatch(values.leaves(one), values.leaves(other)) is None) == same
+    assert values.mismatch(values.leaves(other), values.leaves(other)) is None
+
+
+@pytest.mark.parametrize("thing", [object(), 1j, {1, 2}, iter([]), [object()], np.array([object()])])
+def test_what_cannot_be_compared_is_said(thing):
+    with pytest.raises(Unfit, match="nothing that can be compared"):
+        values.leaves(thing)
+
+
+def test_a_difference_is_said_in_a_line_that_can_be_read():
+    say = lambda got, want: values.mismatch(values.leaves(got), values.leaves(want))
+    assert say("cat", "cut") == "expected 'cut'  yours 'cat'"
+    assert say("x" * 200 + "a", "x" * 200 + "b").startswith("expected '") is False
+    assert say(3, "cut") == "it returned a number (3.), but a text is due"
+    assert say([1, 2, 3], [1, 2]) == "the result has shape (3,), but it must be (2,)"
+    assert say({"b": 1}, {"a": 1}) == "it returned b, but a is due"
+
+
+def test_a_question_is_shown_with_what_is_needed():
+    asked = Question("y", {"text": "aaab", "n": 2, "p": np.array([0.5, 0.5]), "f": scale}, {"k": None}, label="twice:")
+    assert asked.shown(asked.names) == "twice:  text = 'aaab'  n = 2  p = [0.5 0.5]  f = scale  k = None"
