@@ -10,21 +10,27 @@ def describe(figure, n_points=8):
     """The figure in words: for each axes its curves, bars, points, images, arrows and levels, with their numbers.
 
     A curve is said at up to n_points of its points, and by one number over all of them, so that a change of 1 % in any
-    point that is named, or in all, changes the words.  What differs in the last bits only gives the same words.
+    point that is named, or in all, changes the words.  An image of up to 64 cells is said whole, row by row, a larger
+    one by its lowest and highest cell and two numbers over all.  What differs in the last bits only gives the same
+    words.
     Not said: what has a label that begins with an underscore, and texts that have no label.
     """
     from matplotlib.collections import PathCollection
     from matplotlib.container import BarContainer
+    from matplotlib.patches import StepPatch
 
     said = [f"{figure.get_suptitle()}."] if figure.get_suptitle() else []
     for ax in figure.axes:
         said += _heading(ax)
         levels = [line for line in ax.lines if _name(line).endswith(" (level)")]
         curves = [line for line in ax.lines if line not in levels and len(line.get_xdata())]
-        said += [_curve(line, _name(line), ax.get_yscale() == "log", n_points) for line in curves if _name(line)]
+        said += [_curve(line.get_data(), _name(line), ax, n_points) for line in curves if _name(line)]
+        steps = [patch for patch in ax.patches if isinstance(patch, StepPatch)]
+        said += [_curve(_middles(patch), _name(patch), ax, n_points) for patch in steps if _name(patch)]
         said += [_bars(bars, ax) for bars in ax.containers if isinstance(bars, BarContainer) and _name(bars)]
-        said += [_points(dots, n_points) for dots in ax.collections if isinstance(dots, PathCollection) and _name(dots)]
-        said += [_image(image) for image in ax.images if _name(image)]
+        dots = [dots for dots in ax.collections if isinstance(dots, PathCollection)]
+        said += [_points(some, ax, n_points) for some in dots if _name(some)]
+        said += [_image(image, ax) for image in ax.images if _name(image)]
         said += [
             _arrow(text) if getattr(text, "arrow_patch", None) else _text(text) for text in ax.texts if _name(text)
         ]
@@ -53,6 +59,8 @@ def _heading(ax):
         return [f"{title}."] if title else []
     title = title or "Figure"
     x, y = ax.get_xlabel() or "x", ax.get_ylabel() or "y"
+    if ax.images:
+        return [f"{title}. Rows: {y}. Columns: {x}."]
     scales = {"x": ax.get_xscale(), "y": ax.get_yscale()}
     bent = "".join(f", {name} logarithmic" for name, scale in scales.items() if scale == "log")
     return [f"{title}. {y[:1].upper()}{y[1:]} against {x}{bent}."]
@@ -67,8 +75,8 @@ def _name(artist):
     return "" if label.startswith("_") else label
 
 
-def _curve(line, name, log, n_points):
-    x, y = np.asarray(line.get_data(), float)
+def _curve(xy, name, ax, n_points):
+    (x, y), log = np.asarray(xy, float), ax.get_yscale() == "log"
     drawn = np.isfinite(x) & np.isfinite(y) & ((y > 0) | (not log))
     if not drawn.any():
         return f"  {name}: nothing drawn, of {_count(len(x))}."
@@ -83,6 +91,12 @@ def _curve(line, name, log, n_points):
     return f"  {name}: {points} ({_count(len(x))}{gaps})."
 
 
+def _middles(steps):
+    """The steps of a histogram as points: the middle of each, and how high it is."""
+    heights, edges, _ = steps.get_data()
+    return (edges[1:] + edges[:-1]) / 2, heights
+
+
 def sampled(n, n_points=8):
     """Which of n points are said: the first, the last, and others evenly between."""
     return np.unique(np.linspace(0, n - 1, min(n_points, n)).round().astype(int))
@@ -90,12 +104,13 @@ def sampled(n, n_points=8):
 
 def settled(y):
     """An array in which a number is 0 where only rounding keeps it from that."""
-    return np.where(np.abs(y) <= 1e-12 * max(1, np.abs(y).max(initial=0)), 0, y)
+    return np.where(np.abs(y) <= 1e-12 * max(1, np.abs(y[np.isfinite(y)]).max(initial=0)), 0, y)
 
 
 def _first(value, y):
     """The first place that has this value but for rounding."""
-    return int(np.argmax(np.abs(y - value) <= 1e-6 * max(abs(value), 1e-12 * np.abs(y).max())))
+    size = np.abs(y[np.isfinite(y)]).max()
+    return int(np.argmax(np.abs(y - value) <= 1e-6 * max(abs(value), 1e-12 * size)))
 
 
 def _places(x):
@@ -112,30 +127,55 @@ def _count(n):
 def _bars(bars, ax):
     heights = settled(np.array([bar.get_y() + bar.get_height() for bar in bars]))
     centres = [bar.get_x() + bar.get_width() / 2 for bar in bars]
-    names = dict(zip(ax.get_xticks(), (tick.get_text() for tick in ax.get_xticklabels()), strict=True))
+    names = dict(
+        zip(ax.get_xticks(), (tick.get_text().replace("\n", " ") for tick in ax.get_xticklabels()), strict=True)
+    )
     said = [f"{number(height)} at {names.get(c) or number(c)}" for height, c in zip(heights, centres, strict=True)]
     return f"  {_name(bars)}: {', '.join(said)}; mean {number(heights.mean(), 4)} ({len(heights)} bars)."
 
 
-def _points(dots, n_points):
-    xy = np.asarray(dots.get_offsets(), float)
-    xy = settled(xy[np.isfinite(xy).all(1)])
+def _points(dots, ax, n_points):
+    xy = np.ma.filled(np.ma.asarray(dots.get_offsets(), float), np.nan)
+    logs = [ax.get_xscale() == "log", ax.get_yscale() == "log"]
+    drawn = (np.isfinite(xy) & ((xy > 0) | ~np.array(logs))).all(1)
+    gaps = "" if drawn.all() else f", of which {(~drawn).sum()} not drawn"
+    xy = np.stack([column if log else settled(column) for column, log in zip(xy[drawn].T, logs, strict=True)], 1)
     said = ", ".join(f"({number(x)}, {number(y)})" for x, y in xy[sampled(len(xy), n_points)])
-    if len(xy) < 2:
+    if len(drawn) < 2 or not len(xy):
         return f"  {_name(dots)}, at {said or 'no place'}."
-    x, y = settled(xy.mean(0))
-    return f"  {_name(dots)}: {said}; mean ({number(x, 4)}, {number(y, 4)}) ({_count(len(xy))})."
+    x, y = (mean if log else settled(mean) for mean, log in zip(xy.mean(0), logs, strict=True))
+    return f"  {_name(dots)}: {said}; mean ({number(x, 4)}, {number(y, 4)}) ({_count(len(drawn))}{gaps})."
 
 
-def _image(image):
-    a = np.asarray(image.get_array(), float)
-    size = math.sqrt((a * a).mean())
-    low, high = (np.unravel_index(_first(value, a.ravel()), a.shape) for value in (a.min(), a.max()))
-    lowest, highest = (f"{number(a[i])} in row {i[0]}, column {i[1]}" for i in (low, high))
-    return (
-        f"  {_name(image)} of {a.shape[0]} rows and {a.shape[1]} columns: lowest {lowest}, highest {highest}, "
-        f"mean {number(a.mean(), 4)}, root mean square {number(size, 4)}."
-    )
+def _image(image, ax):
+    a = settled(np.ma.filled(np.ma.asarray(image.get_array(), float), np.nan))
+    rows, columns = (_ticks(axis, n) for axis, n in zip((ax.yaxis, ax.xaxis), a.shape, strict=True))
+    drawn = a[np.isfinite(a)]
+    head = f"  {_name(image)} of {a.shape[0]} rows and {a.shape[1]} columns"
+    if not len(drawn):
+        return f"{head}: nothing drawn."
+    places = (np.unravel_index(_first(value, a.ravel()), a.shape) for value in (drawn.min(), drawn.max()))
+    lowest, highest = (f"{number(a[i, j])} in row {rows[i]}, column {columns[j]}" for i, j in places)
+    gaps = f" ({a.size - len(drawn)} of {a.size} cells not drawn)" if len(drawn) < a.size else ""
+    said = [
+        f"{head}: lowest {lowest}, highest {highest}, mean {number(drawn.mean(), 4)}, "
+        f"root mean square {number(math.sqrt((drawn * drawn).mean()), 4)}{gaps}."
+    ]
+    if a.size <= 64:
+        said += [f"    row {name}: {', '.join(map(number, row))}" for name, row in zip(rows, a, strict=True)]
+    return "\n".join(said)
+
+
+def _ticks(axis, n):
+    """What the n rows or columns of an image are called: their numbers, and the names on the axis where it has them."""
+    from matplotlib.ticker import FixedLocator
+
+    names = list(map(str, range(n)))
+    if isinstance(axis.get_major_locator(), FixedLocator):
+        for place, tick in zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True):
+            if place in range(n) and tick.get_text():
+                names[int(place)] += f" ({tick.get_text()})"
+    return names
 
 
 def _arrow(text):

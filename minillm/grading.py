@@ -14,6 +14,7 @@ from .grader.exercise import Changed, Row, article
 from .grader.score import Score, fold
 from .grader.sink import shorten
 
+EXAMPLE = "layer_norm"  # what messages show
 SHOWN = {}  # exercise: how many of its hints were asked for
 
 
@@ -149,18 +150,18 @@ def progress():
         first = next(iter(known.values()))
         say(f"Nothing has been graded yet: open exercises/{first.notebook}.ipynb, write {first.name}, run the cells.")
         return
-    print(f"{'exercise':16}{'notebook':24}{'best':>10}{'tries':>8}")
+    print(f"{'exercise':20}{'notebook':20}{'best':>10}{'tries':>8}")
     for name, exercise in known.items():
         entry = entries.get(name, {"best": 0, "points": exercise.points, "tries": 0})
         best = f"{entry['best']:g} / {entry['points']:g}" if entry["tries"] else "-"
-        print(f"{name:16}{exercise.notebook:24}{best:>10}{entry['tries']:>8}")
+        print(f"{name:20}{exercise.notebook:20}{best:>10}{entry['tries']:>8}")
 
 
 def find(answers, named):
     """(exercise's name, answer) of what was handed to grade().  Unclear, in one sentence, for anything else."""
     if len(answers) + len(named) != 1:
         many = f"{len(answers) + len(named)} answers" if answers or named else "nothing"
-        raise Unclear(f"grade takes one answer, as in grade({bank.NAMES[0]}), but it got {many}.")
+        raise Unclear(f"grade takes one answer, as in grade({EXAMPLE}), but it got {many}.")
     if named:
         ((name, answer),) = named.items()
         return known(name), answer
@@ -172,7 +173,7 @@ def find(answers, named):
 
 def named_by(thing):
     """The exercise that a function, or a string, has the name of.  Unclear for anything else."""
-    first = bank.NAMES[0]
+    first = EXAMPLE
     if type(thing) is str:
         return known(thing)
     if thing is None:
@@ -194,7 +195,7 @@ def known(name, advice=""):
     """The name, if there is such an exercise; Unclear, with those that are near, if not."""
     if name in bank.NAMES:
         return name
-    guess = f"; did you mean {near(name)[0]}?" if near(name) else f"; there are {', '.join(bank.NAMES)}."
+    guess = f"; did you mean {near(name)[0]}?" if near(name) else "; the name stands in the stub to be filled in."
     raise Unclear(f"There is no exercise called {shorten(repr(name), 60)}{guess}{advice}")
 
 

@@ -62,8 +62,8 @@ def belonging(path, cells):
     if not found:
         notebooks = ", ".join(sorted({exercise.notebook for exercise in exercises.values()}))
         raise ValueError(
-            f"{path} answers no exercise that we know: it defines no {' or '.join(exercises)}, and its name holds none "
-            f"of {notebooks}; say with --exercise which one it is."
+            f"{path} answers no exercise that we know: it defines none of our functions, and its name holds none of "
+            f"{notebooks}; say with --exercise which one it is."
         )
     return found
 

@@ -35,7 +35,7 @@ BACK = {
 }
 
 
-def wrong(name, says, **steps):
+def wrong(name, says, *, large=False, **steps):
     """The Mistake of an answer in which these steps are written differently."""
 
     def layer_norm(x, g, b, *, eps=1e-5):
@@ -46,7 +46,7 @@ def wrong(name, says, **steps):
 
         return there.y, backward
 
-    return Mistake(name, says, layer_norm)
+    return Mistake(name, says, layer_norm, large)
 
 
 def follow(recipe, steps, v):

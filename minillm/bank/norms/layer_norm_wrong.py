@@ -208,6 +208,7 @@ MISTAKES = (
         "summed over one axis",
         "dg and db are summed over the first axis alone. b served every position of every sequence: sum over all axes "
         "but the last.",
+        large=True,
         dg=lambda v: over_batch_sum(v.dy * v.xhat),
         db=lambda v: over_batch_sum(v.dy),
     ),
@@ -215,6 +216,7 @@ MISTAKES = (
         "summed over axes 0 and 1",
         "dg and db are summed over axes 0 and 1 here, but x may have fewer axes, or more. Sum over all axes but the "
         "last, for instance with reshape(-1, C).sum(0).",
+        large=True,
         dg=lambda v: (v.dy * v.xhat).sum((0, 1)),
         db=lambda v: v.dy.sum((0, 1)),
     ),
