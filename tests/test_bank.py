@@ -105,12 +105,15 @@ def test_the_tolerance_is_far_from_rounding_and_far_from_mistakes(name):
         for says, answer in [*exercise.right, ("our own", exercise.answer)]:
             lowered = says == "float32 inside and out"  # on every probe, and dx is a small difference there
             assert off(exercise.watch(answer, probes, Trusted).seen, wanted, probes) < (0.5 if lowered else 0.1), says
+        subtle = set()  # as the two forms of GELU, which float64 tells apart, and float32 need not
         for mistake, seen in exercise.watch_all(exercise.mistakes, probes):
-            assert off(seen, wanted, probes) > 1e5, mistake.name
+            much = off(seen, wanted, probes)
+            assert much > 1e3, mistake.name
+            subtle |= {mistake.name} if much < 1e5 else set()
         single = [in_float32(probe) for probe in probes]
         wanted = exercise.truth(single)
         for mistake, seen in exercise.watch_all(exercise.mistakes, single):
-            assert off(seen, wanted, single) > 100, mistake.name
+            assert mistake.name in subtle or off(seen, wanted, single) > 100, mistake.name
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -1,3 +1,3 @@
-"""Exercise 07: GELU and the feed-forward layer."""
+"""Exercise 07: GELU, and the feed-forward layer."""
 
-NAMES = ()
+NAMES = ("gelu", "ffn")
