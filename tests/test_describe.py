@@ -7,11 +7,13 @@ from minillm import plots
 from minillm.describe import describe, number
 
 
-def words(draw, *, log=False):
+def words(draw, *, log=False, log_x=False):
     """The words of a figure that `draw` has drawn into bare axes, without the heading."""
     figure, ax = plots.canvas()
     if log:
         ax.set_yscale("log")
+    if log_x:
+        ax.set_xscale("log")
     draw(ax)
     return describe(figure).partition("\n")[2]
 
@@ -104,7 +106,7 @@ def test_what_nobody_named_is_said_by_its_kind_and_what_is_hidden_is_not():
         ax.fill_between([0, 1], [2, 3])
 
     said = words(draw).splitlines()
-    assert [line.split()[0] for line in said] == ["curve:", "bars:", "points:", "image"]
+    assert [line.split()[0] for line in said] == ["curve:", "bars:", "points:", "image", "row", "row"]
 
 
 def test_bars_have_the_names_of_their_ticks():
@@ -123,7 +125,7 @@ def test_points_an_image_an_arrow_and_a_text_are_said():
     )
     assert words(lambda ax: ax.imshow([[0, 0.5, 0.25], [1, 0, 0]], label="weights")) == (
         "  weights of 2 rows and 3 columns: lowest 0 in row 0, column 0, highest 1 in row 1, column 0, mean 0.2917, "
-        "root mean square 0.4677."
+        "root mean square 0.4677.\n    row 0: 0, 0.5, 0.25\n    row 1: 1, 0, 0"
     )
     assert words(lambda ax: ax.annotate("", (4, 6), (1, 2), arrowprops={}, label="step")) == (
         "  arrow step, from (1, 2) to (4, 6), length 5."
@@ -142,3 +144,64 @@ def test_one_per_cent_more_changes_the_words(kind, rng):
     for _ in range(20):
         a = rng.lognormal(0, 2, 9)
         assert words(lambda ax, a=a: draw(ax, 1.01 * a)) != words(lambda ax, a=a: draw(ax, a))
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (1, 64), (21, 3), (2, 2)])
+def test_one_per_cent_more_in_any_cell_of_a_small_image_changes_the_words(shape, rng):
+    said = lambda a: words(lambda ax: ax.imshow(a, label="a"))
+    for _ in range(3):
+        a = rng.normal(size=shape)
+        before = said(a)
+        for _ in range(8):
+            i = tuple(rng.integers(shape))
+            for factor in (1.01, 0.99):
+                moved = a.copy()
+                moved[i] *= factor
+                assert said(moved) != before
+
+
+def test_an_image_of_more_than_64_cells_is_said_in_one_line(rng):
+    said = words(lambda ax: ax.imshow(np.arange(65.0).reshape(5, 13), label="a"))
+    assert said.count("\n") == 0 and "highest 64 in row 4, column 12, mean 32, root mean square 37.09." in said
+    assert words(lambda ax: ax.imshow(np.arange(64.0).reshape(8, 8), label="a")).count("\n") == 8
+
+
+def test_cells_without_a_number_are_counted_and_the_others_said():
+    said = words(lambda ax: ax.imshow([[2, np.nan], [1e-17, 4]], label="a"))
+    assert said == (
+        "  a of 2 rows and 2 columns: lowest 0 in row 1, column 0, highest 4 in row 1, column 1, mean 2, "
+        "root mean square 2.582 (1 of 4 cells not drawn).\n    row 0: 2, nan\n    row 1: 0, 4"
+    )
+    assert words(lambda ax: ax.imshow([[np.nan]], label="a")) == "  a of 1 rows and 1 columns: nothing drawn."
+
+
+def test_rows_and_columns_have_the_names_of_their_ticks():
+    def draw(ax):
+        ax.imshow([[1, 2, 3]] * 2, label="a")
+        ax.set_xticks([0, 2], ["the", "a"])
+
+    assert "lowest 1 in row 0, column 0 (the), highest 3 in row 0, column 2 (a)," in words(draw)
+
+
+def test_the_heading_of_an_image_says_what_rows_and_columns_are():
+    figure, ax = plots.canvas()
+    ax.set(title="Attention", xlabel="key", ylabel="query")
+    ax.imshow(np.eye(9), label="a")
+    assert describe(figure).startswith("Attention. Rows: query. Columns: key.\n  a of 9 rows")
+
+
+def test_steps_are_said_at_the_middles_of_their_bins():
+    said = words(lambda ax: ax.stairs([1, 3, 0], [0, 1, 2, 4], label="share"))
+    assert said == "  share: 1 at 0.5, 3 at 1.5, 0 at 3; lowest 0 at 3, highest 3 at 1.5, mean 1.333 (3 points)."
+
+
+def test_names_on_several_lines_are_said_on_one():
+    assert "3 at two lines;" in words(lambda ax: ax.bar(["two\nlines"], [3], label="a"))
+
+
+def test_points_that_are_not_drawn_are_counted_and_small_ones_on_a_logarithmic_axis_are_said_as_they_are():
+    draw = lambda ax: ax.scatter([1e9, 2e9, -1], [1e-4, 3e-4, 1], label="runs")
+    said = words(draw, log=True, log_x=True)
+    assert said == "  runs: (1e+09, 0.0001), (2e+09, 0.0003); mean (1.5e+09, 0.0002) (3 points, of which 1 not drawn)."
+    assert "(1e+09, 0.0001)" in words(draw)  # one axis does not decide what is nothing on the other
+    assert words(lambda ax: ax.scatter([np.nan], [1], label="runs")) == "  runs, at no place."

@@ -28,7 +28,7 @@ ORDER = [
     ["grader.guard"],
     ["kernels", "kernels.one_token", "kernels.gpu"],
     ["kernels.cpu"],
-    ["backend", "batches", "tokenizer", "corpus", "counts", "shared"],
+    ["backend", "batches", "tokenizer", "corpus", "counts", "shared", "figures"],
     ["trees", "layers", "cache", "material"],
     ["gpt", "optim", "check", "checkpoints", "widgets"],
     ["sample", "recipe", "passes", "kernels.checks", "grader.counterexample"],
