@@ -1,3 +1,3 @@
-"""Exercise 03: gradients: the promise and its checks."""
+"""Exercise 03: a check of gradients, and three layers there and back: linear, cross-entropy, embedding."""
 
-NAMES = ()
+NAMES = ("check_gradients", "linear", "cross_entropy", "embedding")
