@@ -167,13 +167,20 @@ def spread(places, gap, low, high):
 def smooth(y, width):
     """The mean of each value and its neighbours, at most `width` on either side and as many on each.
 
-    Near the end there are fewer; near the beginning, where a loss falls steeply, a fifth of those that came before.
+    Near the beginning, where a loss falls steeply, there are fewer: a fifth of those that came before.  The end, which
+    has no neighbours on its right, goes on in a straight line, as steeply as twice as many of the last values rise.
     """
     y = np.asarray(y, float)
     total = np.concatenate([[0.0], y.cumsum()])
     i = np.arange(len(y))
     reach = np.minimum(width, np.minimum(i // 5, len(y) - 1 - i))
-    return (total[i + reach + 1] - total[i - reach]) / (2 * reach + 1)
+    smoothed = (total[i + reach + 1] - total[i - reach]) / (2 * reach + 1)
+    r = reach.max(initial=0)  # the last r values are the end
+    if r:
+        around = np.arange(-2 * r, 2 * r + 1)
+        slope = around @ y[-len(around) :] / (around @ around)  # of the line that fits them best
+        smoothed[-r:] = smoothed[-r - 1] + slope * np.arange(1, r + 1)
+    return smoothed
 
 
 def _unit(largest):

@@ -239,14 +239,15 @@ def test_the_instruments_notice_what_they_are_there_for_and_leave_nothing_behind
 
 def test_the_notebooks_with_panels_are_found(tmp_path):
     sources = {
-        "panel": "from minillm import widgets\n\nwidgets.spread_panel()",
+        "bare": "from minillm import widgets\n\nwidgets.panel(draw, a=(0, 4))",
+        "panel": "from minillm.panels import spread\n\nspread.show()",
         "import": "from minillm import widgets",
         "other": "import ipywidgets\nipywidgets.IntSlider()",
-        "comment": "# widgets.spread_panel()",
+        "comment": "# widgets.panel(draw)\n# from minillm.panels import spread",
     }
     for name, source in sources.items():
         write(tmp_path / f"{name}.ipynb", ["1", source])
-    assert with_panels(tmp_path) == [tmp_path / "panel.ipynb"]
+    assert with_panels(tmp_path) == [tmp_path / "bare.ipynb", tmp_path / "panel.ipynb"]
 
 
 def test_pictures_of_what_is_no_notebook_are_a_sentence(tmp_path):

@@ -190,10 +190,21 @@ def test_pyplot_is_never_imported_and_matplotlib_only_when_something_is_drawn():
 def test_smoothing_is_a_mean_of_neighbours_that_does_not_lag():
     y = np.array([5.0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
     assert plots.smooth(y[1:], 3).tolist() == y[1:].tolist()  # a straight line stays what it is
-    assert plots.smooth([0, 0, 0, 0, 0, 0, 9, 0, 0], 4).tolist() == [0, 0, 0, 0, 0, 3, 3, 3, 0]
+    assert plots.smooth([0, 0, 0, 0, 0, 0, 9, 0, 0], 4).tolist() == [0, 0, 0, 0, 0, 3, 3, 3, 3]
     assert plots.smooth(np.arange(20.0) % 2, 2)[10:18].tolist() == [0.4, 0.6] * 4
     assert plots.smooth([3.0], 5).tolist() == [3]
     assert plots.smooth([], 5).tolist() == []
+
+
+def test_the_end_of_a_smoothed_curve_is_as_smooth_as_its_middle_and_follows_a_slope(rng):
+    noise = np.array([plots.smooth(rng.normal(size=200), 10) for _ in range(200)])
+    middle = slice(100, 180)
+    assert noise[:, -1].std() < 1.6 * noise[:, middle].std()
+    steps, bends = np.diff(noise), np.diff(noise, n=2)
+    assert steps[:, -10:].std() < steps[:, middle].std()
+    assert np.abs(bends[:, -12:]).max() < np.abs(bends[:, middle]).max()
+    falling = 5 - 0.01 * np.arange(200) + noise[0]
+    assert plots.smooth(falling, 10)[-1] == pytest.approx(3, abs=0.3)
 
 
 def test_spread_moves_places_only_as_far_as_they_must():
