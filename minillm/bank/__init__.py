@@ -11,7 +11,7 @@ import inspect
 import os
 import sys
 
-from .. import bpe, check, counts, gpt, layers, ngram, optim, sample, specs
+from .. import bpe, check, counts, gpt, languages, layers, ngram, optim, sample, specs
 from ..backend import plain
 from ..grader.exercise import Changed
 from . import blame, ffn, heads, insight, letters, looking, norms, precision, stack, teaching, tokens, writing
@@ -20,7 +20,7 @@ CHAPTERS = (letters, tokens, blame, looking, heads, norms, ffn, stack, teaching,
 PLACES = {name: f"{chapter.__name__}.{name}" for chapter in CHAPTERS for name in chapter.NAMES}
 NAMES = (*PLACES,)  # in the order of the course
 # What a notebook may replace with functions of its own, and an exercise builds on.
-LIBRARY = (specs, layers, gpt, bpe, check, counts, ngram, optim, sample)
+LIBRARY = (specs, layers, gpt, bpe, check, counts, languages, ngram, optim, sample)
 ORIGINAL = {
     module: {
         name: f
