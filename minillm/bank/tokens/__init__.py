@@ -1,3 +1,3 @@
-"""Exercise 02: byte pair encoding."""
+"""Exercise 02: byte pair encoding, and the table of vectors."""
 
-NAMES = ()
+NAMES = ("merge_pair", "train_bpe", "encode", "decode", "look_up")
