@@ -22,11 +22,12 @@ def test_the_mean_over_a_character_is_over_all_places_where_it_stands():
     assert (neuron.by_character(FIRING, IDS, 5)[4] == 0).all()
 
 
-def test_the_share_of_one_character_counts_only_what_fires():
-    np.testing.assert_allclose(neuron.share_of_one(FIRING, IDS, 4), [1, 1])
-    mixed = FIRING + np.array([[0, 0]] * 7 + [[6, 0]])
-    np.testing.assert_allclose(neuron.share_of_one(mixed, IDS, 4), [0.5, 1])
-    assert (neuron.share_of_one(-abs(FIRING), IDS, 4) == 0).all()
+def test_what_a_character_explains_is_1_if_it_decides_and_0_if_it_says_nothing():
+    decides = np.array([2.0, -1, 5, 0])[IDS]
+    blind = np.array([1.0, 1, 0, -1, 0, -1, 0, 0])  # a: 1, -1, 0 and b: 1, -1, 0; nothing else
+    still = np.ones(8)
+    found = neuron.explained_by_character(np.stack([decides, blind, still, decides + blind], 1), IDS, 4)
+    np.testing.assert_allclose(found, [1, 0, 0, decides.var() / (decides.var() + blind.var())], atol=1e-12)
 
 
 def test_the_strongest_places_are_one_in_each_sequence():

@@ -24,14 +24,14 @@ def by_character(firing, ids, vocab_size):
     return total / np.maximum(counts, 1)[:, None]
 
 
-def share_of_one(firing, ids, vocab_size):
-    """For each neuron, the largest part of all its firing that falls on a single character: (F,), from 0 to 1.
+def explained_by_character(firing, ids, vocab_size):
+    """For each neuron, the part of its variance that the character at hand explains: (F,), from 0 to 1.
 
-    firing (N, F), ids (N,).  What is below 0 counts as 0; a neuron that never fires has 0.
+    1 is a neuron that fires alike wherever the same character stands; what is missing to 1 is what it makes of the
+    characters before.  firing (N, F), ids (N,).  A neuron that never changes has 0.
     """
-    counts = np.bincount(ids, minlength=vocab_size)[:, None]
-    total = by_character(np.maximum(firing, 0), ids, vocab_size) * counts
-    return total.max(0) / np.maximum(total.sum(0), 1e-12)
+    means = by_character(firing, ids, vocab_size)[ids]
+    return means.var(0) / np.maximum(firing.var(0), 1e-12)
 
 
 def strongest(firing, n_ctx, n=SHOWN):
