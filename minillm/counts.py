@@ -1,4 +1,4 @@
-"""How many parameters a model has, and how many FLOPs a token costs: exact, by part, from the Config alone."""
+"""Parameters, FLOPs and bytes of a model: exact, by part, from the Config alone."""
 
 
 def count_parameters(config):
@@ -42,3 +42,18 @@ def flops_per_token(config, n_tokens=None):
     }
     forward["total"] = sum(forward.values())
     return {part: {"forward": n, "backward": 2 * n} for part, n in forward.items()}
+
+
+def count_bytes(config, n_tokens=None, itemsize=4):
+    """The bytes that must lie in memory, with numbers of itemsize bytes each: 4 is float32.
+
+    weights      the parameters
+    gradients    one number for each parameter
+    averages     AdamW's two, of the gradients and of their squares
+    cache        the keys and values of n_tokens positions (n_ctx if not given) of one text that is being written
+    What a training step keeps for its way back is not counted: it depends on the batch, and on who wrote the layers.
+    """
+    T = config.n_ctx if n_tokens is None else n_tokens
+    weights = itemsize * count_parameters(config)["total"]
+    cache = itemsize * config.n_layer * 2 * T * config.width
+    return {"weights": weights, "gradients": weights, "averages": 2 * weights, "cache": cache}

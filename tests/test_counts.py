@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from test_gpt import VARIANTS, name, tiny_config
 
-from minillm import gpt, trees
+from minillm import gpt, optim, trees
 from minillm.backend import plain
-from minillm.counts import count_parameters, flops_per_token
+from minillm.counts import count_bytes, count_parameters, flops_per_token
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=name)
@@ -73,3 +73,23 @@ def test_the_parts_add_up_and_the_default_length_is_the_whole_context():
     for way in ("forward", "backward"):
         assert sum(n[way] for part, n in counted.items() if part != "total") == counted["total"][way]
     assert counted == flops_per_token(config, 12) != flops_per_token(config, 6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("variant", VARIANTS, ids=name)
+def test_bytes_are_those_that_the_arrays_of_a_training_run_and_of_a_cache_really_take(rng, variant, dtype):
+    config = tiny_config(ffn_width=20, **variant)
+    params = gpt.init(config, rng, dtype)
+    ids = rng.integers(0, config.vocab_size, (1, 8))  # eight, since the arrays of a cache double when they are full
+    _, backward = gpt.loss(params, ids=ids, targets=ids, config=config)
+    optimizer, cache = optim.AdamW(params), gpt.Cache()
+    gpt.gpt(params, ids=ids, config=config, cache=cache)
+    nbytes = lambda tree: sum(a.nbytes for _, a in trees.leaves(tree))
+    kept = [cache.layer(i) for i in range(config.n_layer)]
+    assert count_bytes(config, 8, itemsize=np.dtype(dtype).itemsize) == {
+        "weights": nbytes(params),
+        "gradients": nbytes(backward()),
+        "averages": optimizer.m.nbytes + optimizer.v.nbytes,
+        "cache": sum(layer.k.nbytes + layer.v.nbytes for layer in kept),
+    }
+    assert count_bytes(config) == count_bytes(config, config.n_ctx, 4)

@@ -1,3 +1,3 @@
-"""Exercise 08: counts, and the tied gradient."""
+"""Exercise 08: parameters and FLOPs counted, and the gradient of a table that is used twice."""
 
-NAMES = ()
+NAMES = ("count_parameters", "flops_per_token", "tied_logits")
