@@ -30,7 +30,7 @@ ORDER = [
     ["kernels.cpu"],
     ["backend", "batches", "tokenizer", "corpus", "counts", "shared", "figures"],
     ["trees", "layers", "cache", "material", "pretrained"],
-    ["gpt", "optim", "check", "checkpoints", "widgets"],
+    ["gpt", "optim", "check", "checkpoints", "widgets", "dashboard"],
     ["sample", "recipe", "passes", "kernels.checks", "grader.counterexample"],
     ["report", "workers", "grader.exercise"],
     ["grader.trial", "grader.private", "grader.diagnosis", "grader.parcel"],

@@ -1,3 +1,3 @@
 """Exercise 09: AdamW, schedules, clipping, and twelve training runs to diagnose."""
 
-NAMES = ()
+NAMES = ("adamw", "schedule", "clip_gradients", "clinic")
