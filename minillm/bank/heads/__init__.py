@@ -1,3 +1,3 @@
 """Exercise 05: many heads, positions and dropout."""
 
-NAMES = ()
+NAMES = ("split_heads", "merge_heads", "rotary", "dropout", "self_attention")
