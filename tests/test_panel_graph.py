@@ -47,12 +47,12 @@ def test_the_text_counts_the_rows_that_are_blamed():
     assert "Rows of the table: 2. Blamed: 2, for more than one position: 2." in graph.draw(4, 8, 3, 2)[1]
     text = graph.draw(1, 1, 3, 9)[1]
     assert "Rows of the table: 9. Blamed: 1, for more than one position: 0." in text
-    assert "Parameters: 63," in text  # 9 * 3 + 3 * 9 + 9
+    assert "Parameters: 63." in text  # 9 * 3 + 3 * 9 + 9
 
 
 def test_the_largest_array_is_named():
-    assert "is logits: 600 numbers" in graph.draw(2, 5, 16, 60)[1]
-    assert "is vectors: 160 numbers" in graph.draw(2, 5, 16, 4)[1]
+    assert "way: logits, 600 numbers" in graph.draw(2, 5, 16, 60)[1]
+    assert "way: vectors, 160 numbers" in graph.draw(2, 5, 16, 4)[1]
 
 
 def test_no_name_leaves_the_figure_or_touches_another_at_the_widest():

@@ -66,10 +66,8 @@ def said(arrays, loss):
     largest = max(("vectors", "logits"), key=lambda name: arrays[name].size)
     return (
         f"Positions: {arrays['ids'].size:,}. Loss: {loss:.2f} nats, where ln {V} is {math.log(V):.2f}.\n"
-        f"Rows of the table: {V}. Blamed: {blamed}, for more than one position: {(used > 1).sum()}. The gradient of "
-        f"the others is 0.\n"
-        f"Parameters: {parameters:,}, and as many numbers in their gradients. The largest array on the way is "
-        f"{largest}: {arrays[largest].size:,} numbers."
+        f"Rows of the table: {V}. Blamed: {blamed}, for more than one position: {(used > 1).sum()}.\n"
+        f"Parameters: {parameters:,}. Largest array on the way: {largest}, {arrays[largest].size:,} numbers."
     )
 
 
