@@ -1,3 +1,3 @@
-"""Exercise 04: attention."""
+"""Exercise 04: the weights of attention with all masks, and attention there and back."""
 
-NAMES = ()
+NAMES = ("attention_weights", "attention")
