@@ -28,7 +28,7 @@ ORDER = [
     ["grader.guard"],
     ["kernels", "kernels.one_token", "kernels.gpu"],
     ["kernels.cpu"],
-    ["backend", "batches", "tokenizer", "corpus", "counts", "shared", "figures"],
+    ["backend", "batches", "tokenizer", "corpus", "counts", "shared", "figures", "staircase"],
     ["trees", "layers", "cache", "material", "pretrained"],
     ["gpt", "optim", "check", "checkpoints", "widgets", "dashboard"],
     ["sample", "recipe", "passes", "kernels.checks", "grader.counterexample"],
