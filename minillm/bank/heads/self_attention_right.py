@@ -110,7 +110,8 @@ def attention_of_its_own(x, p, *, config, positions=None, key_padding_mask=None,
     if key_padding_mask is not None:
         seen = seen & ~key_padding_mask[:, None, None, :]
     e = np.where(seen, np.exp(scores - scores.max(-1, keepdims=True)), 0)
-    weights = e / np.maximum(e.sum(-1, keepdims=True), 1e-300)
+    total = e.sum(-1, keepdims=True)
+    weights = e / np.where(total == 0, 1, total)
     merged = together(weights @ v)
 
     def rows(z):
