@@ -76,7 +76,7 @@ def test_the_height_stands_above_a_bar_or_below_it_and_is_left_out_where_it_woul
         box, written = bar.get_window_extent(), text.get_window_extent()
         assert abs((box.x0 + box.x1) / 2 - (written.x0 + written.x1) / 2) < 1 and not box.overlaps(written)
     for n in (10, 20, 30):
-        figure = figures.bars({i: 1.234e-7 * i for i in range(n)}, **AXES)
+        figure = figures.bars(dict.fromkeys(range(n), 1.234e-7), **AXES)
         figure.draw_without_rendering()
         assert overlaps([text.get_window_extent() for text in figure.axes[0].texts]) == []
 
@@ -109,9 +109,9 @@ def test_one_bar_is_not_a_wall():
     assert ax.patches[0].get_window_extent().width < ax.get_window_extent().width / 4
 
 
-def test_a_logarithmic_axis_shows_the_lowest_bar_too():
+def test_on_a_logarithmic_axis_the_lowest_bar_begins_at_half_its_height():
     ax = figures.bars({"a": 1e-6, "b": 1.0}, log_y=True, **AXES).axes[0]
-    assert ax.get_yscale() == "log" and 0 < ax.get_ylim()[0] < 1e-6
+    assert ax.get_yscale() == "log" and ax.get_ylim()[0] == 5e-7
 
 
 def test_bars_that_cannot_be_drawn_get_a_sentence():
@@ -160,6 +160,7 @@ def test_white_is_0_where_numbers_diverge_and_the_cells_below_it_have_a_dash():
     figure = figures.heatmap(a, diverging=True, numbers=False, **AXES)
     shown, ax = image(figure), figure.axes[0]
     assert shown.get_clim() == (-4, 4) and min(shown.cmap(shown.norm(0.0))[:3]) > 0.95
+    assert image(figures.heatmap([[-1, 3]], diverging=True, **AXES)).get_clim() == (-3, 3)
     dashes = [line for line in ax.lines if line.get_label() == "_below"]
     assert sorted((x, y) for line in dashes for x, y in zip(*line.get_data(), strict=True)) == [(0, 0), (1, 1)]
     assert not list(figures.heatmap(a, diverging=True, **AXES).axes[0].lines)  # the numbers have a minus
@@ -203,6 +204,7 @@ def test_numbers_are_written_where_there_is_room_and_only_then():
     assert len(figures.heatmap(few, **AXES).axes[0].texts) == 64
     assert len(figures.heatmap(few, numbers=False, **AXES).axes[0].texts) == 0
     assert len(figures.heatmap(many, **AXES).axes[0].texts) == 0
+    assert len(figures.heatmap(np.ones((60, 4)), **AXES).axes[0].texts) == 0  # wide enough, but too flat
     with pytest.raises(ValueError, match="30 times 30 cells have no room for numbers"):
         figures.heatmap(many, numbers=True, **AXES)
 
@@ -310,7 +312,7 @@ def test_a_logarithmic_axis_of_one_decade_has_plain_numbers_and_one_of_many_has_
 @pytest.mark.parametrize("draw", ["points", "histogram"])
 def test_the_legend_is_between_the_title_and_the_axes_and_inside_the_picture(draw):
     for n in range(1, 7):
-        for name in ("a{}", "a rather long name of a group of runs, {}"):
+        for name in ("a{}", "twelve blocks, {}", "a rather long name of a group of runs, {}"):
             names = [name.format(i) for i in range(n)]
             if draw == "points":
                 figure = figures.points(dict.fromkeys(names, (1, 2)), **AXES)
@@ -320,6 +322,7 @@ def test_the_legend_is_between_the_title_and_the_axes_and_inside_the_picture(dra
             ax = figure.axes[0]
             legend, title = ax.get_legend().get_window_extent(), ax._left_title.get_window_extent()
             assert outside(figure, [legend, title]) == [] and overlaps([legend, title, ax.bbox]) == []
+            assert ax.bbox.width > 0.85 * figure.bbox.width  # however long the names
 
 
 def test_points_that_cannot_be_drawn_get_a_sentence():
@@ -367,9 +370,9 @@ def test_the_edges_can_be_given():
 
 
 def test_the_legend_of_a_histogram_has_its_mean_and_its_standard_deviation():
-    figure = figures.histogram({"a": [1, 3, np.inf], "b": [2.5, 2.5]}, bins=4, **HISTOGRAM)
+    figure = figures.histogram({"a": [1, 1, 4, np.inf], "b": [2.5, 2.5]}, bins=4, **HISTOGRAM)
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
-        "a: 3 values, 1 not finite, mean 2, standard deviation 1",
+        "a: 4 values, 1 not finite, mean 2, standard deviation 1.41",
         "b: 2 values, mean 2.5, standard deviation 0",
     ]
 
