@@ -52,6 +52,11 @@ def test_the_sliders_begin_and_end_where_they_should(monkeypatch):
     monkeypatch.setattr(calculator.widgets, "panel", lambda draw, **controls: asked.update(controls, draw=draw))
     calculator.show()
     draw = asked.pop("draw")
-    assert {name: control.value for name, control in asked.items()} == FIRST
-    assert draw is calculator.draw
+    assert {name: control.value for name, control in asked.items()} == FIRST | {
+        "vocabulary": "50,257",
+        "context": "1,024",
+    }
+    assert draw(**{name: control.value for name, control in asked.items()})[1] == calculator.draw(**FIRST)[1]
+    last = {name: getattr(control, "max", None) or control.options[-1] for name, control in asked.items()}
+    assert draw(**last)[1] == calculator.draw(**ENDS[1])[1]
     assert asked["width"].step == calculator.HEAD  # so that the heads share it evenly

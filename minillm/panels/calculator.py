@@ -9,8 +9,8 @@ from ..config import Config
 from ..counts import count_bytes, count_parameters, flops_per_token
 from ..describe import number
 
-VOCABULARIES = (78, 256, 1024, 4096, 16384, 50257, 128000)
-CONTEXTS = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
+VOCABULARIES = {f"{n:,}": n for n in (78, 256, 1024, 4096, 16384, 50257, 128000)}
+CONTEXTS = {f"{n:,}": n for n in (64, 128, 256, 512, 1024, 2048, 4096, 8192)}
 HEAD = 64  # channels of a head, as in GPT-2
 UNITS = ((1e12, "T", "trillions"), (1e9, "G", "billions"), (1e6, "M", "millions"), (1e3, "k", "thousands"))
 
@@ -75,9 +75,9 @@ def show():
     import ipywidgets
 
     widgets.panel(
-        draw,
+        lambda layers, width, vocabulary, context: draw(layers, width, VOCABULARIES[vocabulary], CONTEXTS[context]),
         layers=ipywidgets.IntSlider(12, 1, 96),
         width=ipywidgets.IntSlider(768, HEAD, 4096, HEAD),
-        vocabulary=ipywidgets.SelectionSlider(options=[(f"{n:,}", n) for n in VOCABULARIES], value=50257),
-        context=ipywidgets.SelectionSlider(options=[(f"{n:,}", n) for n in CONTEXTS], value=1024),
+        vocabulary=ipywidgets.SelectionSlider(options=[*VOCABULARIES], value="50,257"),
+        context=ipywidgets.SelectionSlider(options=[*CONTEXTS], value="1,024"),
     )
