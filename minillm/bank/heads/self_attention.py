@@ -24,13 +24,16 @@ def meaning(x, p, *, config, positions=None, key_padding_mask=None, cache=None, 
     return project(np.concatenate(found, axis=-1), "o")
 
 
-def probe(x, p, dy, n_head, positions="none", places=None, padding=None):
-    """What is asked with these arrays; `places` are the positions, `padding` the key padding mask."""
+def probe(x, p, dy, n_head, positions="none", places=None, padding=None, weights=""):
+    """What is asked with these arrays; `places` are the positions, `padding` the key padding mask.
+
+    `weights` says what p is, where all its matrices are too many numbers to be shown.
+    """
     arrays = {"x": np.array(x, float), "p": {name: np.array(a, float) for name, a in p.items()}}
     C = arrays["x"].shape[-1]
     config = Config(width=C, n_head=n_head, n_layer=1, positions=positions, bias="b_q" in p)
     options = {"config": config, "positions": np.arange(np.shape(x)[1]) if places is None else np.array(places)}
-    said = [f"{n_head} head{'s' * (n_head > 1)}"]
+    said = [f"{n_head} head{'s' * (n_head > 1)}"] + [weights] * bool(weights)
     if positions == "rotary":
         said.append(f"rotary, positions = {options['positions'].tolist()}")
     if padding is not None:
@@ -42,7 +45,10 @@ def probe(x, p, dy, n_head, positions="none", places=None, padding=None):
 def by_hand(x, dy, n_head, q, k, v, o, **more):
     """Weights that are diagonals: each channel by itself."""
     p = {f"w_{name}": np.diag(w) for name, w in zip("qkvo", (q, k, v, o), strict=True)}
-    return probe([x], p, [dy], n_head, **more)
+    weights = ", ".join(
+        f"w_{name} = diag({', '.join(map(str, w))})" for name, w in zip("qkvo", (q, k, v, o), strict=True)
+    )
+    return probe([x], p, [dy], n_head, weights=weights, **more)
 
 
 def draw(rng):
@@ -58,7 +64,7 @@ def draw(rng):
         yield probe(x, p, dy, H, ("rotary", "learned", "none", "rotary")[i], places, padding)
 
 
-SHOWN = ("x", "p")
+BIASED = {f"w_{name}": [[1.0]] for name in "qkvo"} | {f"b_{name}": [i] for i, name in enumerate("qkvo")}
 
 EXERCISE = ThereAndBack(
     name="self_attention",
@@ -66,9 +72,9 @@ EXERCISE = ThereAndBack(
     answer=gpt.self_attention,
     spec=meaning,
     parts=(
-        Part("y", 2, "equals the definition for {drawn} random arrays", shows=SHOWN),
-        Part("dx", 1.5, "agrees with finite differences", shows=(*SHOWN, "dy")),
-        Part("dp", 1.5, "agrees with finite differences", shows=(*SHOWN, "dy")),
+        Part("y", 2, "equals the definition for {drawn} random arrays", shows=("x",)),
+        Part("dx", 1.5, "agrees with finite differences", shows=("x", "dy")),
+        Part("dp", 1.5, "agrees with finite differences", shows=("x", "dy")),
         Part("arguments", 1, "are left alone, and all results are new", needs=("dx", "dp")),
     ),
     by_hand=(
@@ -85,12 +91,7 @@ EXERCISE = ThereAndBack(
             [[1, 0], [1, 1]], [[1, 0], [0, 1]], 1, [1, 1], [1, 1], [1, 2], [1, 1], positions="rotary", places=[0, 3]
         ),
         by_hand([[1], [2]], [[1], [1]], 1, [1], [1], [3], [1], padding=[[True, False]]),
-        probe(
-            [[[1], [2]]],
-            {f"{w}_{n}": [[1.0]] if w == "w" else [i] for i, n in enumerate("qkvo") for w in "wb"},
-            [[[1], [1]]],
-            1,
-        ),
+        probe([[[1], [2]]], BIASED, [[[1], [1]]], 1, weights="all w = 1, b_q = 0, b_k = 1, b_v = 2, b_o = 3"),
     ),
     draw=draw,
     mistakes=self_attention_wrong.MISTAKES,
