@@ -29,6 +29,7 @@ def test_the_parts_are_all_of_what_is_counted(values):
     assert sum(parameters.values()) == count_parameters(config)["total"]
     assert sum(flops.values()) == total["forward"] + total["backward"]
     assert held == count_bytes(config)
+    assert [*parameters] == ["tables", "projections", "ffn", "norms"]
 
 
 @pytest.mark.parametrize("slider", FIRST)
