@@ -29,9 +29,9 @@ def staircase(ladders, *, title="", y_label="loss (nats per letter)"):
             edges = np.arange(len(losses) + 1) - 0.5
             ax.stairs(losses, edges, fill=True, facecolor="#DCEBF5", label="_below")
             ax.stairs(losses, edges, color=BLUE, linewidth=1.8, baseline=None, label="loss")
-            digits = 3 if floor is None else 4  # close to the floor, each counts
+            digits = 2 if floor is None else 3  # close to the floor, each counts
             for order, loss in enumerate(losses):
-                ax.text(order, loss + 0.012 * top, number(loss, digits), ha="center", va="bottom", fontsize=8.5)
+                ax.text(order, loss + 0.012 * top, f"{loss:.{digits}f}", ha="center", va="bottom", fontsize=8.5)
             if floor is None:
                 ax.text(edges[0] + 0.15, 0.04 * top, "the floor: unknown", fontsize=9, color=GREY)
             else:
