@@ -20,6 +20,7 @@ def test_how_far_a_head_looks_back_is_an_average_over_queries():
 def test_the_panel_shows_the_weights_of_the_head_and_of_the_query():
     figure, text = heads.draw(WEIGHTS, "to t", 1, 3)
     assert "bars: 0 at t, 0 at o, 1 at ␣, 0 at t" in describe(figure)
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), BEFORE)
     assert "which has read to␣t: it looks most at ␣ at 2 (100%), and on average 1 positions back" in text
     assert text.endswith("this head looks 0.75 positions back.")
 
@@ -35,7 +36,7 @@ def test_at_every_end_of_the_sliders_there_is_a_picture():
     for head in (0, 1):
         for query in (0, heads.LONGEST - 1):
             figure, _ = heads.draw(long, "a" * heads.LONGEST, head, query)
-            assert f"({query + 1} bars)" in describe(figure)
+            assert f"({heads.LONGEST} bars)" in describe(figure)
 
 
 @pytest.mark.parametrize("weights, text", [(WEIGHTS, "too long"), (WEIGHTS[0], "to t"), (np.ones((1, 1, 1)), "t")])

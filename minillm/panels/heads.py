@@ -32,10 +32,10 @@ def draw(weights, text, head, query):
         figures.heatmap(weights[head], title=f"Head {head}: all queries", low=0, high=1, ax=left, **labels)
         frame = {"fill": False, "edgecolor": ORANGE, "linewidth": 1.8, "label": "_query"}
         left.add_patch(Rectangle((-0.5, query - 0.5), len(text), 1, **frame))
-        shares = {str(i): share for i, share in enumerate(row[: query + 1])}  # a character may come twice
+        shares = {str(i): share for i, share in enumerate(row)}  # a character may come twice
         title = f"Query {query}, {figures.visible(text[query])}"
         figures.bars(shares, title=title, x_label="key", y_label="weight", ax=right)
-        right.set_xticks(range(query + 1), [figures.visible(c) for c in text[: query + 1]])
+        right.set_xticks(range(len(text)), [figures.visible(c) for c in text])
         right.set_ylim(0, 1.08)
     best = np.argsort(-row, kind="stable")[:3]
     most = ", ".join(f"{figures.visible(text[i])} at {i} ({row[i]:.0%})" for i in best if row[i] >= 0.005)
