@@ -258,7 +258,8 @@ def test_import_minillm_loads_nothing_but_numpy():
 
 def test_every_file_of_the_library_loads_nothing_but_numpy():
     names = [name_of(path) for path in LIBRARY if name_of(path) not in ("__init__", "__main__")]
-    assert third_party_after(f"import {', '.join(f'minillm.{name}' for name in names)}") <= {"numpy"}
+    numpy_alone = third_party_after("import numpy.random")  # what its compiled parts bring with them
+    assert third_party_after(f"import {', '.join(f'minillm.{name}' for name in names)}") <= numpy_alone
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=name_of)
