@@ -38,6 +38,7 @@ EXERCISE = ThereAndBack(
         probe([0, 1, -1], [1, 1, 1], "tanh"),
         probe([0, 2, -2], [1, 2, 1], None),
         probe([2.5, -0.5], [1, 3], "none"),
+        probe([30, -30], [1, 1], "tanh"),  # where exp(u) is too large for any number
     ),
     draw=draw,
     mistakes=gelu_wrong.MISTAKES,

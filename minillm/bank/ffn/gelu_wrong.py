@@ -47,7 +47,7 @@ def wrong(name, says, **steps):
         y = do.y(v)
 
         def backward(dy):
-            back = types.SimpleNamespace(x=v.x, dy=dy)
+            back = types.SimpleNamespace(x=v.x, y=y, dy=dy)
             back.cdf, back.pdf = (do.back_form or do.form)(v.x, approximate)
             back.slope = do.slope(back)
             return do.dx(back)
@@ -65,6 +65,26 @@ def exact_with(cdf, pdf):
 def tanh_with(**inside):
     """GPT-2's form with something else inside; the exact one as it should be."""
     return lambda x, approximate: exact(x) if approximate == "none" else through_tanh(x, **inside)
+
+
+def two_exponentials(x, approximate):
+    """tanh made of exp(u) and exp(-u), both of which leave the range of numbers."""
+    if approximate == "none":
+        return exact(x)
+    u = C * (x + A * x**3)
+    t = (np.exp(u) - np.exp(-u)) / (np.exp(u) + np.exp(-u))
+    return (1 + t) / 2, (1 - t * t) / 2 * C * (1 + 3 * A * x * x)
+
+
+def slope_at_y(v):
+    """The slope of GPT-2's form where y is."""
+    cdf, pdf = through_tanh(v.y)
+    return cdf + v.y * pdf
+
+
+def back_tanh_with(pdf):
+    """GPT-2's form with another pdf on the way back; the exact one as it should be."""
+    return lambda x, approximate: exact(x) if approximate == "none" else (through_tanh(x)[0], pdf(x))
 
 
 def scaled_in_place(v):
@@ -184,6 +204,37 @@ MISTAKES = (
         back_form=lambda x, approximate: (
             exact(x) if approximate == "none" else (through_tanh(x)[0], C * (1 + 3 * A * x * x) / 2)
         ),
+    ),
+    wrong(
+        "the half forgotten on the way back",
+        "The slope of the share is half of (1 - tanh**2) times the slope of what stands inside. The half is missing.",
+        back_form=back_tanh_with(lambda x: 2 * through_tanh(x)[1]),
+    ),
+    wrong(
+        "the 3 forgotten",
+        "The slope of 0.044715 * x**3 is 3 * 0.044715 * x**2. The 3 is missing.",
+        back_form=tanh_with(slope=lambda x: 1 + A * x * x),
+    ),
+    wrong(
+        "sqrt(2 / pi) forgotten on the way back",
+        "What stands inside of tanh has the factor sqrt(2 / pi), and so has its slope. It is missing on the way back.",
+        back_form=back_tanh_with(lambda x: through_tanh(x)[1] / C),
+    ),
+    wrong(
+        "tanh from two exponentials",
+        "exp(u) is too large for any number where x is 30, and inf / inf is not a number. np.tanh knows how to do "
+        "without.",
+        form=two_exponentials,
+    ),
+    wrong(
+        "the slope at y",
+        "The slope is taken at y, what came out. It belongs to x, what went in.",
+        slope=slope_at_y,
+    ),
+    wrong(
+        "a ReLU's slope",
+        "This is the slope of a ReLU, 0 or 1. The slope of GELU is cdf + x * pdf.",
+        slope=lambda v: (v.x > 0) * 1.0,
     ),
     wrong(
         "dy forgotten",
