@@ -7,7 +7,7 @@ import inspect
 import numpy as np
 
 from .backend import plain
-from .trees import leaves
+from .trees import leaves, map_leaves
 
 
 def check_gradients(layer, *arrays, h=1e-6, tol=1e-7, seed=0, **options):
@@ -17,8 +17,10 @@ def check_gradients(layer, *arrays, h=1e-6, tol=1e-7, seed=0, **options):
     then <dy, J v> = <J^T dy, v>, and J^T dy is what backward returns: dy and v are drawn at random, and
     J v is (layer(x + h v) - layer(x - h v)) / (2 h).  Arguments may be arrays or trees, in float64;
     options pass through.  AssertionError names the first gradient that is missing, misshapen or wrong.
+    Copies are moved, one for each argument: one array may be given twice, and yours are never written into.
     """
     rng = np.random.default_rng(seed)
+    arrays = [map_leaves(lambda a: a.copy(), tree) for tree in arrays]
     run = lambda: layer(*arrays, **copy.deepcopy(options))  # a copy, so that dropout draws the same mask every time
     y, backward = run()
     dy = rng.normal(size=np.shape(y))

@@ -59,6 +59,18 @@ def test_arguments_are_as_before_even_when_the_check_fails(rng):
     assert (x == before).all()
 
 
+def test_one_array_may_be_given_twice(rng):
+    w = rng.normal(size=4)
+    check_gradients(lambda x, w: (x * w, lambda dy: (dy * w, dy * x)), w, w)
+    check_gradients(lambda p: (p["x"] * p["w"], lambda dy: {"x": dy * p["w"], "w": dy * p["x"]}), {"x": w, "w": w})
+
+
+def test_the_arrays_of_the_caller_are_never_written_into(rng):
+    x = rng.normal(size=4)
+    x.flags.writeable = False
+    check_gradients(cube, x)
+
+
 def test_float32_is_refused_with_the_reason():
     with pytest.raises(AssertionError, match="float32; finite differences need float64"):
         check_gradients(cube, np.ones(3, np.float32))

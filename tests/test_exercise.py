@@ -156,6 +156,44 @@ def test_a_gradient_that_is_right_for_a_wrong_y_waits_for_y():
     assert "mend" not in rows["dw"].message
 
 
+def test_a_gradient_of_a_y_that_is_not_a_number_is_not_called_right():
+    far = Probe({"x": np.array([[9.0, 1]]), "w": np.ones(2)}, np.ones((1, 2)))
+    exercise = dataclasses.replace(EXERCISE, by_hand=(HAND, HAND, far))
+    void = lambda f: lambda x, w, n, *dy: np.where(x == 9, np.nan, f(x, w, n, *dy))
+    there, dx = lambda x, w, n: 2 * w * x**n, lambda x, w, n, dy: 2 * n * w * x ** (n - 1) * dy
+    assert "mend y first" in judged(made(there, dx), exercise)[0]["dx"].message
+    assert "mend" not in judged(made(void(there), void(dx)), exercise)[0]["dx"].message
+
+
+def test_a_gradient_that_fits_its_y_elsewhere_but_not_where_it_is_shown_is_not_called_right():
+    far = Probe({"x": np.array([[9.0, 1]]), "w": np.ones(2)}, np.ones((1, 2)))
+    exercise = dataclasses.replace(EXERCISE, by_hand=(HAND, HAND, far))
+    clipped = made(
+        lambda x, w, n: w * np.minimum(x, 8) ** n, lambda x, w, n, dy: n * w * np.minimum(x, 8) ** (n - 1) * dy
+    )
+    assert judged(clipped, exercise)[0]["dx"].message.startswith("the same") and clipped
+    assert "mend" not in judged(clipped, exercise)[0]["dx"].message
+
+
+def test_a_mistake_is_not_named_under_a_part_that_was_not_reached():
+    def crash(x, w, n):
+        if x.ndim == 3:
+            raise KeyError(x.size)
+        return w * x**n
+
+    bank = (Mistake("crash", "Too many axes.", made(lambda x, w, n: crash(x, w, n) + (x.ndim == 1))),)
+    rows, _ = judged(made(crash), dataclasses.replace(EXERCISE, mistakes=bank))
+    assert rows["dx"].message == "not reached: what comes before it failed" and rows["dx"].mistake is None
+
+
+def test_a_number_that_is_an_option_is_shown_where_an_answer_raised_something():
+    def answer(x, w, *, power=2):
+        return w * [0, 0, x**2][power], None
+
+    assert "power = 3\nraised IndexError" in judged(answer)[0]["y"].message
+    assert inputs(dataclasses.replace(HAND, options={"loud": True}), ("loud",)) == "loud = True"
+
+
 def test_both_gradients_by_finite_differences_alone_would_pass_a_wrong_answer():
     wrong = made(lambda x, w, n: 2 * w * x**n, lambda x, w, n, dy: 2 * n * w * x ** (n - 1) * dy)
     assert got(wrong)["dx"] == 0
@@ -417,6 +455,29 @@ def test_float32_in_and_float64_out_is_a_remark_and_costs_nothing():
     rows, notes = judged(lifted)
     assert {name: row.got for name, row in rows.items()} == FULL
     assert notes == ("float32 goes in, but y comes out as float64. It costs no points here, but a model slows down.",)
+
+
+def test_a_single_number_in_float64_slows_nothing_down():
+    def total(x, *, weight=1.0):
+        return weight * (x * x).sum(), lambda dy: 2 * weight * x * dy
+
+    spec = lambda x, *, weight=1.0: np.array(weight * sum(a * a for a in x.ravel()))
+    probe = lambda x: Probe({"x": np.array(x, float)}, np.array(1.0))
+    parts = (Part("y", 1, "fine"), Part("dx", 1, "fine"), Part("arguments", 1, "fine", needs=("dx",)))
+    sum_of_squares = dataclasses.replace(
+        EXERCISE,
+        answer=total,
+        spec=spec,
+        by_hand=(probe([1, 2]),),
+        parts=parts,
+        mistakes=(),
+        draw=lambda rng: [probe(rng.normal(size=3))],
+    )
+    lifted = lambda x, *, weight=1.0: (float(total(x)[0]), total(x)[1])
+    rows, notes = judged(lifted, sum_of_squares)
+    assert sum(row.got for row in rows.values()) == 3 and notes == ()
+    rows, _ = judged(lambda x, *, weight=1.0: (total(x)[0], lambda dy: (2 * x * dy, None)), sum_of_squares)
+    assert rows["dx"].message == "backward returned 2 gradients, but 1 is due: dx"
 
 
 def test_float64_in_and_float32_out_is_a_remark_unless_the_numbers_suffer():

@@ -72,7 +72,11 @@ def inputs(probe, names, label=True):
     words = []
     for path, a in shown:
         words.append(
-            f"{path} = {a:.4g}" if np.ndim(a) == 0 else f"{path} = {show(a)}" if whole else f"{path} {a.shape}"
+            f"{path} = {a if isinstance(a, bool) else f'{a:.4g}'}"
+            if np.ndim(a) == 0
+            else f"{path} = {show(a)}"
+            if whole
+            else f"{path} {a.shape}"
         )
     return "  ".join([probe.label] * bool(label and probe.label) + words)
 

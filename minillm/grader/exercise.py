@@ -49,7 +49,7 @@ class Probe:
     @property
     def names(self):
         """The arguments that are shown where the answer raised something."""
-        return (*self.arrays,)
+        return (*self.arrays, *self.options)
 
     def shown(self, names, label=True):
         """What went in, on one line."""
@@ -190,6 +190,9 @@ class Exercise:
                 return {part.name: (mistake.name, mistake.says) for part in wrong}
         found = {}
         for part in wrong:
+            shown = seen[part.name][self.fault(part, seen[part.name], wanted[part.name], probes).place]
+            if isinstance(shown, Trouble) and shown.kind == "unreached":
+                continue  # what came before it is to be named
             alike = [pair for pair in bank if agree(seen[part.name], pair[1][part.name])]
             if alike and not all(isinstance(got, Trouble) for got in seen[part.name]):
                 spoilt = lambda pair: sum(

@@ -98,16 +98,15 @@ class ThereAndBack(Exercise):
         if not faults["y"]:
             alone = self.watch(answer, [probes[place]]).seen[name]
             return None if self.fault(part, alone, [wanted[name][place]], [probes[place]]) else LATE
-        clean = not any(isinstance(got, Trouble) for got in seen["y"] + seen[name])
-        if clean and self.fits_own_y(answer, name[1:], probes):
+        if all(map(clean, seen["y"] + seen[name])) and self.fits_own_y(answer, name[1:], probes, place):
             return None, f"{name} is right for your y: mend y first."
         return None
 
-    def fits_own_y(self, answer, name, probes):
-        """Whether a gradient of the answer agrees with finite differences of the answer's own forward pass."""
+    def fits_own_y(self, answer, name, probes, shown):
+        """Whether a gradient agrees with finite differences of the answer's own y, where it is shown and elsewhere."""
 
         def check():
-            for probe in [*probes[:2], *[probe for probe in probes if probe.drawn][:3]]:
+            for probe in [in_float64(probes[shown]), *probes[:2], *[probe for probe in probes if probe.drawn][:3]]:
                 place = [*probe.arrays].index(name)
 
                 def layer(array, probe=probe, place=place):
@@ -127,6 +126,11 @@ class ThereAndBack(Exercise):
             want = self.spec(*probe.first, *probe.arrays.values(), **probe.options)
             if isinstance(got, Trouble) or got["y"].shape != want.shape or differing(got["y"], want, 1e-3).any():
                 yield sentence
+
+
+def clean(got):
+    """Whether this is no Trouble, and holds finite numbers alone: what is not a number has no slope."""
+    return not isinstance(got, Trouble) and all(np.isfinite(a).all() for a in got.values())
 
 
 def alteration(name, change):

@@ -104,7 +104,7 @@ class Trial:
             raise Unfit(f"backward returned {article(value)}, but {n} gradients are due: {due}")
         grads = unpacked(value, n)
         if len(grads) != n:
-            raise Unfit(f"backward returned {len(grads)} gradients, but {n} are due: {due}")
+            raise Unfit(f"backward returned {len(grads)} gradients, but {n} {'is' if n == 1 else 'are'} due: {due}")
         return {name: self.tree(name, grad) for name, grad in zip(self.gradients, grads, strict=True)}
 
     def tree(self, name, value):
@@ -136,7 +136,8 @@ class Trial:
         for other, given in self.given.items():
             if np.may_share_memory(array, given):
                 self.shared[f"{name} {other}"] = np.zeros(())
-        self.dtypes[name] = array.dtype
+        if array.ndim:  # a single number, such as a loss, slows nothing down
+            self.dtypes[name] = array.dtype
         return array if name == "y" else np.array(array)
 
     def changed(self):

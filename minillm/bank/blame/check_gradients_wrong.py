@@ -74,6 +74,32 @@ def staying(layer, *arrays, dy, h=1e-6):
     return found
 
 
+def never_put_back(layer, *arrays, dy, h=1e-6):
+    """Each number is moved in the array itself, and stays there, for the arrays that follow too."""
+    grads = in_a_tuple(layer(*arrays)[1](dy))
+    found = []
+    for array, grad in zip(arrays, grads, strict=True):
+        largest = 0.0
+        for i in np.ndindex(array.shape):
+            array[i] += h
+            up = weighed(layer(*arrays)[0], dy)
+            array[i] -= 2 * h
+            down = weighed(layer(*arrays)[0], dy)
+            largest = max(largest, abs((up - down) / (2 * h) - grad[i]))
+        found.append(float(largest))
+    return found
+
+
+def walked_through(layer, *arrays, dy, h=1e-6):
+    """A single gradient is gone through as if it were a tuple, and its first row taken for the gradient."""
+    found = []
+    for n, (array, grad) in enumerate(zip(arrays, layer(*arrays)[1](dy), strict=False)):
+        loss = lambda other, n=n: weighed(layer(*arrays[:n], other, *arrays[n + 1 :])[0], dy)
+        gaps = [abs(central(loss, array, i, h) - grad[i]) for i in np.ndindex(array.shape)]
+        found.append(float(max(gaps)))
+    return found
+
+
 def kept_as_y(layer, *arrays, dy, h=1e-6):
     """Moved in one copy, with y kept before and after; a layer may return its argument itself."""
     grads = in_a_tuple(layer(*arrays)[1](dy))
@@ -125,7 +151,7 @@ MISTAKES = (
     ),
     wrong(
         "an h of its own",
-        "The h that is handed in is not used: 1e-6 is written into the code.",
+        "The h that is handed in is not used: the step has a size of its own here.",
         h=lambda h: 1e-6,
     ),
     wrong(
@@ -158,6 +184,17 @@ MISTAKES = (
         "Each number stays where the step down has left it, while the next one is moved. Move one number at a time, "
         "and start from the array as it was given.",
         staying,
+    ),
+    Mistake(
+        "never put back",
+        "Each number stays where the step down has left it, and the arrays that follow are tried beside moved ones. "
+        "Move one number at a time, in a copy, and start from the arrays as they were given.",
+        never_put_back,
+    ),
+    Mistake(
+        "a single gradient taken for a tuple",
+        "A layer with one array gives its gradient alone, not in a tuple. Here its first row was taken for the whole.",
+        walked_through,
     ),
     Mistake(
         "two names for one array",

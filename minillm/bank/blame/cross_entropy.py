@@ -9,7 +9,7 @@ from ...grader.exercise import Part, Probe
 from ...grader.there_and_back import ThereAndBack
 from . import cross_entropy_right, cross_entropy_wrong
 
-LN3 = math.log(3)  # a score of ln 3 is a share three times that of a score of 0
+LN3 = math.log(3)  # a score of ln 3 is a probability three times that of a score of 0
 
 
 def probe(logits, targets, dloss=1.0, **options):
@@ -50,7 +50,7 @@ EXERCISE = ThereAndBack(
         Part("arguments", 1, "logits and targets are left alone, and all results are new", needs=("dlogits",)),
     ),
     by_hand=(
-        probe([[0, LN3]], [1]),  # the shares are 1/4 and 3/4
+        probe([[0, LN3]], [1]),  # the probabilities are 1/4 and 3/4
         probe([[0, LN3], [LN3, 0]], [1, 1]),
         probe([[0, LN3], [LN3, 0]], [1, 1], 2.0),
         probe([[0, LN3], [LN3, 0]], [1, -1], ignore=-1),
@@ -58,17 +58,19 @@ EXERCISE = ThereAndBack(
         probe([[[0, 0, math.log(2)]], [[0, 0, math.log(2)]]], [[2], [0]]),
         probe([[1000, 0]], [0]),
         probe([[1000, 0]], [1]),
+        probe([[1000, 999], [0, 1]], [0, 1]),  # a row of small scores beside one of large ones
     ),
     draw=draw,
     mistakes=cross_entropy_wrong.MISTAKES,
     right=cross_entropy_right.ANSWERS,
     hints=(
         "The loss of one position is log(sum(exp(z))) - z[target]. How does each of the two terms change when one of "
-        "the scores does? The first gives the shares, the second a 1 at the target.",
-        "Take the largest score off each row first; it changes no share. Then keep log(sum(exp(z))) as it is, instead "
-        "of the log of a share that may have become 0. On the way back: shares, less 1 at the target, divided by the "
-        "number of targets that count, times dloss.",
-        "flat = targets.reshape(-1); p[np.arange(len(flat)), flat] picks one share in each row. With ignore, "
+        "the scores does? The first gives the probabilities, the second a 1 at the "
+        "target.",
+        "Take the largest score off each row first; it changes no probability. Then keep log(sum(exp(z))) as it is, "
+        "instead of the log of a probability that may have become 0. On the way back: probabilities, less 1 at the "
+        "target, divided by the number of targets that count, times dloss.",
+        "flat = targets.reshape(-1); p[np.arange(len(flat)), flat] picks one probability in each row. With ignore, "
         "counts = flat != ignore; put any valid token where it is False, multiply the losses and the rows of dlogits "
         "by counts, and divide by max(1, counts.sum()).",
     ),

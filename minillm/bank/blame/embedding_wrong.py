@@ -63,8 +63,9 @@ def into_the_table(v):
 MISTAKES = (
     wrong(
         "used twice, blamed once",
-        "Of several equal ids only the last is counted. dtable[ids] += dy reads all rows first and then writes them: "
-        "equal ids overwrite each other. A row used twice is blamed twice: np.add.at adds one after the other.",
+        "Of several equal ids only the last is counted. With dtable[ids] = dy they overwrite each other, and with += "
+        "too, which reads all rows before it writes any. A row used twice is blamed twice: np.add.at adds one after "
+        "the other.",
         grads=last_wins,
     ),
     wrong(
@@ -130,6 +131,12 @@ MISTAKES = (
         "columns for rows",
         "This looks up columns. A token's vector is its row: table[ids].",
         y=lambda v: v.table.T[v.ids],
+    ),
+    wrong(
+        "columns, with a colon",
+        "This looks up columns: in table[:, ids] the ids stand at the second axis. A token's vector is its row: "
+        "table[ids].",
+        y=lambda v: v.table[:, v.ids],
     ),
     wrong(
         "the gradient in the table",

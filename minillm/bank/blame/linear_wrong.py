@@ -19,9 +19,9 @@ wrong = mistakes_in(
 
 
 def written_over(v):
-    """dy, after backward has weighed it where it lies."""
-    v.dy *= v.b
-    return v.dy
+    """The right gradients, and dy multiplied where it lies."""
+    v.dy *= 2
+    return v.dx, v.dw, v.db
 
 
 MISTAKES = (
@@ -110,7 +110,29 @@ MISTAKES = (
         "one dw for each sequence",
         "dw has one matrix for each sequence here. All of them used the same w: make every position a row with "
         "reshape(-1, C), or sum over the batch.",
-        dw=lambda v: v.x.swapaxes(-1, -2) @ v.dy,
+        dw=lambda v: np.atleast_2d(v.x).swapaxes(-1, -2) @ np.atleast_2d(v.dy),
+    ),
+    wrong(
+        "x.T with three axes",
+        "x.T turns all axes round, not only the last two, so that x.T @ dy is right for two axes alone. Make every "
+        "position a row first.",
+        dw=lambda v: v.x.T @ v.dy,
+    ),
+    wrong(
+        "x.T and a first axis",
+        "x.T @ dy and dy.sum(0) are right for two axes alone. Make every position a row first.",
+        dw=lambda v: v.x.T @ v.dy,
+        db=lambda v: v.dy.sum(0),
+    ),
+    wrong(
+        "dx left as rows",
+        "dx is left as rows here. It has the shape of x, so bring it back: reshape(x.shape).",
+        dx=lambda v: rows(v.dy) @ v.w.T,
+    ),
+    wrong(
+        "the shift in db",
+        "b has come into db. The shift goes into y as it is, so its blame is the sum of dy, however large it is.",
+        db=lambda v: rows(v.dy * v.b).sum(0),
     ),
     wrong(
         "shift on the way back",
@@ -126,6 +148,6 @@ MISTAKES = (
     wrong(
         "dy changed in place",
         "dy was multiplied where it lies, and whoever gave it still needs it as it was.",
-        dx=lambda v: written_over(v) @ v.w.T,
+        grads=written_over,
     ),
 )
