@@ -5,7 +5,7 @@ python course.py notebooks [--fresh] [notebook ...]     (all of notebooks/ and e
 Stored: what a reader sees and nbval compares.  Not stored: times, the state of widgets, paths of this machine.
 What differs from run to run (a match of nbval_sanitize.cfg, a cell tagged nbval-ignore-output, a figure under such a
 cell) is kept from the last run as long as no code of the notebook has changed; --fresh renews it.  So is the sentence
-"Running it took 42 seconds" in the first cell, whose number is measured here.
+"Running it took 42 seconds" in the first cell, whose number is measured here and goes into the tables of timetable.py.
 A notebook with a cell that fails is left as it was.
 """
 
@@ -23,11 +23,12 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from timetable import TOOK
+from timetable import write as write_timetables
 
 ROOT = Path(__file__).resolve().parent.parent
 SANITIZE = Path(__file__).with_name("nbval_sanitize.cfg")
 NOT_COMPARED = {"nbval-ignore-output", "nbval-skip"}
-TOOK = r"(?<=Running it took )\d+(?= seconds?\b)"
 VIEW = "application/vnd.jupyter.widget-view+json"  # holds a random id
 
 
@@ -191,6 +192,7 @@ def main(words):
         except (ValueError, OSError) as error:
             failed, news = 1, f"FAILED\n{error}"
         print(f"{path.name}: {time.perf_counter() - start:.1f} seconds, {news}", flush=True)
+    write_timetables()
     return failed
 
 
