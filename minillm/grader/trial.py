@@ -102,6 +102,8 @@ class Trial:
         n, due = len(self.gradients), ", ".join(self.gradients)
         if n > 1 and not issubclass(type(value), (tuple, list)):
             raise Unfit(f"backward returned {article(value)}, but {n} gradients are due: {due}")
+        if n == 1 and issubclass(type(value), (tuple, list)) and len(value) == 1:
+            raise Unfit(f"backward returned {article(value)} with {due} in it, but {due} alone is due")
         grads = unpacked(value, n)
         if len(grads) != n:
             raise Unfit(f"backward returned {len(grads)} gradients, but {n} {'is' if n == 1 else 'are'} due: {due}")
