@@ -42,11 +42,11 @@ def with_one_hot(logits, *, targets, ignore=None, label_smoothing=0.0):
 
 
 def only_the_counted(logits, *, targets, ignore=None, label_smoothing=0.0):
-    """What is ignored is left out from the start; the gradient is a tuple of one."""
+    """What is ignored is left out from the start."""
     keep = np.ones(targets.shape, bool) if ignore is None else targets != ignore
     z, t = logits[keep], targets[keep]
     if not len(t):
-        return 0.0, lambda dloss=1.0: (np.zeros_like(logits),)
+        return 0.0, lambda dloss=1.0: np.zeros_like(logits)
     logsumexp = np.logaddexp.reduce(z, axis=-1)
     picked = z[np.arange(len(t)), t]
 
@@ -55,7 +55,7 @@ def only_the_counted(logits, *, targets, ignore=None, label_smoothing=0.0):
         p[np.arange(len(t)), t] -= 1
         dlogits = np.zeros_like(logits)
         dlogits[keep] = p * (float(dloss) / len(t))
-        return (dlogits,)
+        return dlogits
 
     return np.mean(logsumexp - picked), backward
 

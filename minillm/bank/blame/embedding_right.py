@@ -30,12 +30,12 @@ def with_add_at(table, *, ids):
 
 
 def with_one_hot(table, *, ids):
-    """A look-up is a product with rows that hold a single 1; its gradient is a tuple of one."""
+    """A look-up is a product with rows that hold a single 1."""
     V, C = table.shape
     one_hot = np.eye(V, dtype=table.dtype)[ids.reshape(-1)]
 
     def backward(dy):
-        return (one_hot.T @ dy.reshape(-1, C),)
+        return one_hot.T @ dy.reshape(-1, C)
 
     return (one_hot @ table).reshape(*ids.shape, C), backward
 
