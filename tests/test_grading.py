@@ -602,7 +602,7 @@ def check_residual(residual):
 def check_two(layer_norm, residual):
     pass
 
-def check_unknown(attention):
+def check_unknown(perceptron):
     pass
 
 def check_dear(layer_norm):
