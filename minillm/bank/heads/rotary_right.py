@@ -50,7 +50,7 @@ def matrices(x, *, positions, base=10_000):
         y = np.broadcast_to(m, (*pairs.shape[:-2], 2, 2)) @ pairs
         return np.concatenate([y[..., 0, 0], y[..., 1, 0]], axis=-1)
 
-    return turned(x, m), lambda dy: (turned(dy, m.swapaxes(-1, -2)),)
+    return turned(x, m), lambda dy: turned(dy, m.swapaxes(-1, -2))
 
 
 def in_loops(x, *, positions, base=10_000):
