@@ -230,6 +230,7 @@ def test_the_instruments_notice_what_they_are_there_for_and_leave_nothing_behind
         family = psutil.Process().children(recursive=True)
         assert {"jupyterlab", "ipykernel_launcher"} <= {word for process in family for word in process.cmdline()}
         raise Failure("planted, too")
+    psutil.wait_procs(family, timeout=30)  # on a busy machine the last of them needs a moment to be gone
     assert not any(alive(process) for process in family)
     assert path.read_bytes() == before
     notes = "".join(failed.value.__notes__)
