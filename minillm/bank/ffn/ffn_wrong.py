@@ -1,11 +1,9 @@
 """Wrong answers to ffn that people really write; each has a step that is not the right one."""
 
-import types
-
 import numpy as np
 
 from ... import gpt
-from ...grader.exercise import Mistake
+from ..blame.steps import mistakes_in
 
 
 def rows(z):
@@ -42,25 +40,7 @@ BACK = {
 }
 
 
-def wrong(name, says, large=False, **steps):
-    """The Mistake of an answer in which these steps are written differently."""
-
-    def ffn(x, p, *, config):
-        there = follow(THERE, steps, types.SimpleNamespace(x=x, p=p, config=config))
-
-        def backward(dy):
-            return follow(BACK, steps, types.SimpleNamespace(**vars(there), dy=dy)).grads
-
-        return there.y, backward
-
-    return Mistake(name, says, ffn, large)
-
-
-def follow(recipe, steps, v):
-    """v, with what each step of the recipe makes."""
-    for name, step in recipe.items():
-        setattr(v, name, steps.get(name, step)(v))
-    return v
+wrong = mistakes_in(lambda x, p, *, config: ..., THERE, BACK)
 
 
 def bent_last(v):
