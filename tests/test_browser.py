@@ -216,7 +216,7 @@ def alive(process):
 def test_the_instruments_notice_what_they_are_there_for_and_leave_nothing_behind(tmp_path):
     path, work = write(tmp_path / "planted.ipynb", CELLS), tmp_path / "lab"
     before = path.read_bytes()
-    others = set(psutil.Process().children(recursive=True))  # what earlier tests left, such as Python's resource tracker
+    others = set(psutil.Process().children(recursive=True))  # of earlier tests, such as Python's resource tracker
     with pytest.raises(Failure, match="planted, too") as failed, lab.opened(path, work, stored=False) as notebook:
         assert all(cell["count"] is None for cell in notebook.state()["code"])
         with pytest.raises(Failure, match="A cell failed with ZeroDivisionError"):
