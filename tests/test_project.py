@@ -31,7 +31,7 @@ ORDER = [
     ["backend", "batches", "tokenizer", "corpus", "counts", "shared", "figures", "staircase"],
     ["trees", "layers", "cache", "material", "pretrained"],
     ["gpt", "optim", "check", "checkpoints", "widgets", "dashboard"],
-    ["sample", "recipe", "passes", "kernels.checks", "grader.counterexample"],
+    ["sample", "recipe", "passes", "inside", "kernels.checks", "grader.counterexample"],
     ["report", "workers", "grader.exercise"],
     ["grader.trial", "grader.private", "grader.diagnosis", "grader.parcel"],
     ["train", "doctor", "grader.there_and_back", "grader.values"],
