@@ -15,6 +15,7 @@ class Config:
     width: int = 128  # C, channels of the residual stream
     ffn_width: int | None = None  # F, hidden width of the feed-forward layer; 4 * width if not given
     positions: str = "learned"  # "learned", "rotary" or "none"
+    rotary_base: float = 10_000.0  # the slowest pair of channels turns by about 1 / rotary_base a position
     norm: str = "pre"  # "pre": x + f(norm(x));  "post": norm(x + f(x))
     tied: bool = True  # the read-out reuses the token table
     activation: str = "gelu_tanh"  # "gelu_tanh", "gelu" or "relu"
@@ -44,6 +45,8 @@ class Config:
                 f"rotary positions turn channels in pairs, but width {self.width} over n_head {self.n_head} "
                 f"leaves {self.width // self.n_head} for each head, an odd number."
             )
+        if not self.rotary_base > 0:
+            raise ValueError(f"rotary_base must be above 0, but it is {self.rotary_base}.")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, but it is {self.dropout}.")
         if not self.eps >= 0:

@@ -87,7 +87,7 @@ def self_attention(x, p, *, config, positions=None, key_padding_mask=None, cache
     def turn(z):
         if config.positions != "rotary":
             return z, lambda dy: dy
-        return layers.rotary(z, positions=positions)
+        return layers.rotary(z, positions=positions, base=config.rotary_base)
 
     xq, back_q = project(x, p, "q")
     xk, back_k = project(x, p, "k")

@@ -1,8 +1,18 @@
 """Made-up languages: text without end, and exactly known how low the loss of a model can get on it."""
 
+import dataclasses
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class Zipf:
+    """The parameters of a language in which nothing depends on anything: token x has a probability ~ (x + 1)^-zipf."""
+
+    vocab_size: int = 64
+    zipf: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -20,19 +30,38 @@ class Markov:
     seed: int = 0
 
 
+def zipf(**parameters):
+    """The Language of these parameters, which are those of Zipf: each token is drawn by itself.
+
+    ValueError if there are fewer than two tokens.
+    """
+    parameters = Zipf(**parameters)
+    return Language(parameters, softmax(-parameters.zipf * log_ranks(parameters)))
+
+
 def markov(**parameters):
     """The Language of these parameters, which are those of Markov: the next token depends on the last one alone.
 
     ValueError if there are fewer than two tokens.
     """
     parameters = Markov(**parameters)
+    ranks, V = log_ranks(parameters), parameters.vocab_size
+    normal = np.random.default_rng(parameters.seed).standard_normal((V, V))
+    return Language(parameters, softmax(-parameters.zipf * ranks + parameters.spread * normal))
+
+
+def log_ranks(parameters):
+    """ln(x + 1) for every token x, (V,).  ValueError if there are fewer than two tokens."""
     V = parameters.vocab_size
     if V < 2:
         raise ValueError(f"vocab_size is {V}, but a language needs at least 2 tokens to choose from.")
-    normal = np.random.default_rng(parameters.seed).standard_normal((V, V))
-    scores = -parameters.zipf * np.log(np.arange(V) + 1) + parameters.spread * normal
+    return np.log(np.arange(V) + 1)
+
+
+def softmax(scores):
+    """Rows of probabilities from rows of scores."""
     table = np.exp(scores - scores.max(-1, keepdims=True))
-    return Language(parameters, table / table.sum(-1, keepdims=True))
+    return table / table.sum(-1, keepdims=True)
 
 
 class Language:
@@ -47,6 +76,7 @@ class Language:
         self.parameters, self.table = parameters, table
         self.vocab_size, self.order = table.shape[-1], table.ndim - 1
         self.stationary = stationary(table)  # (V,) * order
+        self._piles = None  # for windows(), made when they are first asked for
         joint = self.stationary[..., None] * table  # how often each run of order + 1 tokens occurs
         self._joints = [joint.sum(tuple(range(self.order - n))) for n in range(self.order + 1)]
 
@@ -94,6 +124,62 @@ class Language:
             runs = tuple(ids[i : max(i, end - n + i)] for i in range(n + 1))
             logs.append(_log(self.conditional(n)[runs]))
         return float(-np.concatenate(logs).mean())
+
+    def law(self, ids):
+        """The true distribution behind each target of windows ids (N, T + 1): (N, T, V), for exact evaluation."""
+        return self.following(np.asarray(ids)[:, :-1])
+
+    def windows(self, n, T, rng):
+        """n fresh windows of T + 1 tokens, (n, T + 1) of int64, each from the middle of another text without end.
+
+        Millions of tokens a second where n is large: all windows take their next token at once, by the alias method.
+        """
+        chance, other = self._alias()
+        V, C = self.vocab_size, self.stationary.size
+        start = np.searchsorted(
+            self.stationary.ravel().cumsum()[:-1], rng.random(n) * self.stationary.sum(), side="right"
+        )
+        ids = np.empty((max(T + 1, self.order), n), np.int64)
+        ids[: self.order] = np.unravel_index(start, self.stationary.shape) if self.order else ids[:0]
+        context = start
+        for t in range(self.order, T + 1):
+            place = context * V + rng.integers(V, size=n)
+            ids[t] = np.where(rng.random(n) < chance[place], place, other[place]) % V
+            context = (context * V + ids[t]) % C
+        return np.ascontiguousarray(ids[: T + 1].T)
+
+    def _alias(self):
+        """The table as piles that are equally likely: each holds a token, and one other that fills it up.
+
+        The poorest token of a row gets a pile of its own, and the richest gives what is missing there; V times, for all
+        rows at once.  Returns the chance of the token itself, and the other: (C V,) each, `other` counted in all rows.
+        Walker 1977, ACM TOMS 3, 253.
+        """
+        if self._piles is None:
+            V, C = self.vocab_size, self.stationary.size
+            left = self.table.reshape(C, V) * V
+            chance, other, waiting = np.ones((C, V)), np.arange(C * V).reshape(C, V), np.ones((C, V), bool)
+            row = np.arange(C)
+            for _ in range(V):
+                poor = np.where(waiting, left, np.inf).argmin(1)
+                rich = np.where(waiting, left, -np.inf).argmax(1)
+                has = np.minimum(left[row, poor], 1)
+                chance[row, poor], other[row, poor] = has, row * V + rich
+                left[row, rich] -= 1 - has
+                waiting[row, poor] = False
+            self._piles = chance.ravel(), other.ravel()
+        return self._piles
+
+    def describe(self):
+        """The parameters as a dict, with the name of the function that makes the language from them as its "kind"."""
+        return {"kind": type(self.parameters).__name__.lower(), **dataclasses.asdict(self.parameters)}
+
+    def checksum(self):
+        """Twelve digits of the table and of the first tokens of seed 0: where they agree, runs can be compared.
+
+        NumPy promises the same stream of random numbers for one build of it only.
+        """
+        return digits(self.table, self.windows(64, 32, np.random.default_rng(0)))
 
     def sample(self, n, rng):
         """n fresh tokens in a row, (n,) of int64, from the middle of a text without end.
@@ -147,6 +233,14 @@ def entropy_rate(table):
     """
     entropies = -(table * _log(table)).sum(-1)  # of each row
     return float((stationary(table) * entropies).sum())
+
+
+def digits(*arrays):
+    """Twelve digits that stand for these arrays (SHA-256): integers as they are, the rest to six decimals."""
+    sha = hashlib.sha256()
+    for a in arrays:
+        sha.update(np.ascontiguousarray(np.round(a * 1e6) if a.dtype.kind == "f" else a, dtype="<i8").tobytes())
+    return sha.hexdigest()[:12]
 
 
 def _log(p):

@@ -22,6 +22,7 @@ from minillm.config import Config
         ({"dropout": float("nan")}, "dropout must be at least 0"),
         ({"eps": -1e-5}, "eps must not be negative"),
         ({"positions": "sinusoidal"}, "positions must be one of learned, rotary, none, not 'sinusoidal'"),
+        ({"rotary_base": 0}, "rotary_base must be above 0"),
         ({"norm": "rms"}, "norm must be one of pre, post"),
         ({"activation": "swish"}, "activation must be one of"),
         ({"ffn_width": 0}, "ffn_width must be at least 1"),

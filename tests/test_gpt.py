@@ -152,6 +152,17 @@ def test_a_rotary_model_depends_on_distances_only(rng):
     np.testing.assert_allclose(there, here, rtol=1e-9, atol=1e-10)
 
 
+def test_the_base_of_the_rotary_positions_is_that_of_the_config(rng):
+    config = tiny_config(positions="rotary", rotary_base=100)
+    params, ids = tiny_gpt(rng, config), rng.integers(0, 11, (2, 6))
+    logits, _ = gpt.gpt(params, ids=ids, config=config)
+    rotary = layers.rotary
+    with using(layers, rotary=lambda z, *, positions, base: rotary(z, positions=positions, base=100)):
+        same, _ = gpt.gpt(params, ids=ids, config=tiny_config(positions="rotary"))
+    other, _ = gpt.gpt(params, ids=ids, config=tiny_config(positions="rotary"))
+    assert (logits == same).all() and (logits != other).any()
+
+
 def test_dropout_is_off_without_rng_and_on_with_it(rng):
     config = tiny_config(dropout=0.5)
     params, ids = tiny_gpt(rng, config), rng.integers(0, 11, (2, 6))

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from minillm import languages, ngram
+from minillm import languages, ngram, spectral
 from minillm.languages import Language
 
 
@@ -257,3 +257,102 @@ def test_a_counted_bigram_comes_to_the_floor_and_nothing_goes_below_it(seed):
     assert (losses > own).all() and losses[2] - own < 0.003
     assert losses[1] - own > 0.2 and losses[3] - losses[2] > 0.003
     assert losses[1] == pytest.approx(own + language.entropy(0) - language.entropy_rate, abs=0.01)
+
+
+# Windows, drawn many at a time
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_the_piles_of_the_alias_method_hold_the_table(order, rng):
+    language = Language(None, random_table(rng, 5, order))
+    chance, other = language._alias()
+    table = np.zeros(chance.size)
+    np.add.at(table, np.arange(chance.size), chance / 5)
+    np.add.at(table, other, (1 - chance) / 5)
+    assert table.reshape(language.table.shape) == pytest.approx(language.table, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_in_windows_every_token_follows_every_context_as_often_as_the_table_says(order, rng):
+    language = Language(None, random_table(rng, 3, order))
+    ids = language.windows(20_000, 9, np.random.default_rng(5))
+    assert ids.shape == (20_000, 10) and ids.dtype == np.int64
+    for start in (0, 9 - order):  # at the beginning, too, as in the middle of a text
+        runs = np.zeros((3,) * (order + 1))
+        np.add.at(runs, tuple(ids[:, start + i] for i in range(order + 1)), 1)
+        expected = language.stationary[..., None] * language.table * 20_000
+        assert (abs(runs - expected) < 5 * np.sqrt(expected) + 5).all()
+
+
+def test_windows_can_be_shorter_than_the_context_and_the_same_seed_gives_the_same(rng):
+    language = Language(None, random_table(rng, 4, 3))
+    one, same, other = (language.windows(7, 1, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert one.shape == (7, 2) and (one == same).all() and (one != other).any()
+
+
+def test_windows_come_at_more_than_two_million_tokens_a_second():
+    language = spectral.spectral()
+    language.windows(1, 32, np.random.default_rng(0))
+    seconds = []
+    for i in range(3):
+        start = time.process_time()
+        language.windows(4096, 32, np.random.default_rng(i))
+        seconds.append(time.process_time() - start)
+    assert min(seconds) < 4096 * 33 / 2e6
+
+
+# Zipf's law alone, and the language of pairs
+
+
+def test_zipf_has_one_entropy_whatever_is_seen():
+    language = languages.zipf(vocab_size=4)
+    p = np.array([12, 6, 4, 3]) / 25
+    assert language.table == pytest.approx(p, rel=1e-12)
+    assert language.floor(5) == language.entropy_rate == pytest.approx(entropy_of(*p), rel=1e-12)
+    assert language.law([[0, 1, 2]])[0] == pytest.approx(np.array([p, p]), rel=1e-12)
+    assert language.describe() == {"kind": "zipf", "vocab_size": 4, "zipf": 1.0}
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return spectral.spectral()
+
+
+def test_the_spectral_language_has_the_entropies_that_were_measured_for_it(pairs):
+    assert [pairs.entropy(n) for n in range(3)] == pytest.approx([3.487, 2.861, 2.250], abs=5e-4)
+    assert pairs.floor(32) == pytest.approx((pairs.entropy(1) + 31 * pairs.entropy(2)) / 32)
+    assert pairs.floor(32) - pairs.entropy_rate == pytest.approx(0.019, abs=5e-4)
+
+
+def test_the_spectral_language_has_the_loss_of_its_law_on_samples(pairs):
+    losses = []
+    for seed in range(8):
+        ids = pairs.windows(1000, 32, np.random.default_rng(seed))
+        losses.append(-np.log(np.take_along_axis(pairs.law(ids), ids[:, 1:, None], 2)).mean())
+    assert np.std(losses) < 0.01 and abs(np.mean(losses) - pairs.floor(32)) < 4 * np.std(losses, ddof=1) / math.sqrt(8)
+
+
+def test_the_scores_of_the_spectral_language_have_the_deviations_that_are_asked_for():
+    parts = {"zipf": 0, "last": 0, "before": 0, "pair": 0}
+    for name in ("last", "before", "pair"):
+        logs = np.log(spectral.spectral(vocab_size=24, rank=50, **parts | {name: 1.3}).table)
+        centred = logs - logs.mean(-1, keepdims=True)
+        assert 1.0 < centred.std() <= 1.3001
+        assert (abs(centred - centred[:1]).max() < 1e-9) == (name == "last")  # whether the token before matters
+        assert (abs(centred - centred[:, :1]).max() < 1e-9) == (name == "before")
+
+
+def test_what_cannot_be_a_spectral_language_gets_a_sentence():
+    with pytest.raises(ValueError, match="rank is 0"):
+        spectral.spectral(rank=0)
+    with pytest.raises(ValueError, match="vocab_size is 1"):
+        spectral.spectral(vocab_size=1)
+
+
+def test_a_checksum_tells_another_table_and_not_a_last_bit(rng):
+    language = languages.markov()
+    again, other = languages.markov(), languages.markov(seed=1)
+    again.table *= 1 + 1e-15
+    assert language.checksum() == again.checksum() != other.checksum()
+    again.table[0, 0] += 1e-5
+    assert language.checksum() != again.checksum()

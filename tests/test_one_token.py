@@ -56,6 +56,12 @@ def test_a_block_of_one_token_equals_its_definition_and_leaves_the_same_cache(rn
         backward(y)
 
 
+def test_the_base_of_the_rotary_positions_is_that_of_the_config(rng):
+    x, p, options = setting(rng, "rotary (1,)", rotary_base=3)
+    expected, _ = defined(x, p, copy.deepcopy(options))
+    np.testing.assert_allclose(one_token.block(x, p, **options)[0], expected, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("size", [1e-3, 1e3])
 def test_scores_far_apart_overflow_nowhere(rng, size):
     x, p, options = setting(rng)

@@ -23,6 +23,7 @@ ORDER = [
     ["describe"],
     ["canvas"],
     ["circle", "languages"],
+    ["spectral", "facts"],
     ["specs", "bpe", "config", "door", "shakespeare", "download", "runlog", "ngram", "machine", "plots", "atomic"],
     ["grader.alarm", "grader.sink", "grader.progress", "grader.score"],
     ["grader.guard"],

@@ -19,7 +19,7 @@ def block(x, p, *, config, positions=None, key_padding_mask=None, cache=None, rn
     if config.positions == "rotary":
         if positions.shape not in ((1,), (B, 1)):
             return None
-        cos, sin = (a.reshape(-1, 1, 1, K) for a in hands(positions, K, x.dtype))
+        cos, sin = (a.reshape(-1, 1, 1, K) for a in hands(positions, K, x.dtype, config.rotary_base))
         q, k = turned(q, cos, sin), turned(k, cos, sin)
     k, v = cache.extend(k, v)
     weights = (k @ q.reshape(B, H, K, 1)).reshape(B, H, -1)  # (B, H, S): the new token sees all that there is
