@@ -1,3 +1,3 @@
 """Exercise 12: ablation and induction."""
 
-NAMES = ()
+NAMES = ("induction_score", "ablate_head", "ablation_score", "logit_lens")
