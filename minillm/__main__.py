@@ -1,4 +1,4 @@
-"""The command line: python -m minillm doctor | train | write | grade."""
+"""The command line: python -m minillm doctor | train | write | grade | ladder | fit."""
 
 import argparse
 import contextlib
@@ -18,6 +18,7 @@ EXAMPLES = """\
   python -m minillm train shakespeare --resume    go on after a stop
   python -m minillm write --prompt "ROMEO." --temperature 0.8 --top-p 0.9
   python -m minillm grade submissions             every notebook in the folder: its score, and the first mistake
+  python -m minillm fit runs.csv --floor 2.25 --predict 1e6,2e7
 """
 BROKEN_PIPE = 141  # what a shell reports for a program whose reader went away
 
@@ -34,7 +35,7 @@ def parser():
     form = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
     top = Parser(
         "python -m minillm",
-        description="Train a language model, let it write, and grade exercises.",
+        description="Train a language model, let it write, grade exercises, and fit scaling laws.",
         epilog=f"examples:\n{EXAMPLES}",
         **form,
     )
@@ -42,7 +43,14 @@ def parser():
 
     top.add_argument("--version", action="version", version=f"minillm {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    parts = {"doctor": _doctor_options, "train": _train_options, "write": _write_options, "grade": _grade_options}
+    parts = {
+        "doctor": _doctor_options,
+        "train": _train_options,
+        "write": _write_options,
+        "grade": _grade_options,
+        "ladder": _ladder_options,
+        "fit": _fit_options,
+    }
     for name, add in parts.items():
         parts[name] = add(lambda words, name=name: commands.add_parser(name, help=words, description=words, **form))
     return top, parts
@@ -106,6 +114,26 @@ def _grade_options(make):
     part.add_argument("--jobs", type=int, default=1, metavar="N", help="files at a time (default: 1)")
     part.add_argument("--self-test", action="store_true", help="judge the wrong answers that we know, and count")
     return part
+
+
+def _ladder_options(make):
+    part = make("Train a ladder of models, for a scaling law; the plan and its cost are printed first.")
+    part.add_argument("plan", metavar="NAME", help="quick, full, shakespeare, or a plan of your own, file.yaml")
+    part.add_argument("--language", nargs="+", metavar="NAME", help="of those in the plan, instead of its choice")
+    part.add_argument("--seed", nargs="+", type=int, metavar="N", help="instead of the plan's seeds")
+    part.add_argument("--heldout", action="store_true", help="train the larger runs that are kept back for the end")
+    part.add_argument("--out", metavar="FILE", help="results, a line a run (default: runs/NAME.jsonl)")
+    part.add_argument("--jobs", type=int, metavar="N", help="trunks at a time (default: one for each core)")
+    part.add_argument("--backend", metavar="NAME", help="joblib's: sequential, loky, dask or ray")
+    part.add_argument("--scheduler", metavar="ADDRESS", help="of dask, such as tcp://127.0.0.1:8786")
+    part.add_argument("--dry-run", action="store_true", help="print the plan, and train nothing")
+    return part
+
+
+def _fit_options(make):
+    from . import fit
+
+    return fit.options(make)
 
 
 def doctor(options):
@@ -179,6 +207,21 @@ def grade(options):
     from .grader import marks
 
     return marks.main(options)
+
+
+def ladder(options):
+    """Train the runs of a plan."""
+    from . import ladder, machine
+
+    options.jobs = machine.cores() if options.jobs is None else options.jobs
+    return ladder.main(options)
+
+
+def fit(options):
+    """Fit a scaling law to a file of runs."""
+    from . import fit
+
+    return fit.main(options)
 
 
 def newest(folder="runs"):
@@ -269,7 +312,8 @@ def _run(argv):
     if options.command is None:
         top.print_help()
         return 0
-    return {"doctor": doctor, "train": train, "write": write, "grade": grade}[options.command](options)
+    commands = {"doctor": doctor, "train": train, "write": write, "grade": grade, "ladder": ladder, "fit": fit}
+    return commands[options.command](options)
 
 
 def _sentence(error):

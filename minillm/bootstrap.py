@@ -84,20 +84,16 @@ def bootstrap(N, D, loss, *, groups=None, replicates=500, seed=0, kind="runs", *
 def resample(fit, *, groups=None, replicates=500, seed=0, kind="runs"):
     """A Bootstrap of a Fit, of one quantity or of two."""
     here, rows = fit.surface, len(fit.residuals)
-    groups = np.arange(rows) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].ravel()
-    if len(groups) != rows:
-        raise ValueError(f"groups has {len(groups)} entries, but there are {rows} runs.")
-    if replicates < 1:
-        raise ValueError(f"replicates is {replicates}, but must be at least 1.")
-    n_groups, redrawn = int(groups.max()) + 1, 0
+    redrawn = 0
     rng = np.random.default_rng([seed, 0])
     if kind == "runs":
-        weights, redrawn = _drawn(here, groups, n_groups, replicates, rng)
+        weights, redrawn, n_groups = drawn(here, groups, replicates, rng)
         y = np.broadcast_to(here.y - here.centre, weights.shape)
     elif kind == "signs":
         spare = rows - here.n_parameters
         if not spare:
             raise ValueError("there are as many runs as parameters, so no residual is left to turn.")
+        groups, n_groups = _numbered(groups, rows, replicates)
         signs = rng.choice([-1.0, 1.0], (replicates, n_groups))[:, groups]
         y = here.y - here.centre - fit.residuals * (1 - signs * (rows / spare) ** 0.5)
         weights = np.ones_like(y)
@@ -114,8 +110,9 @@ def resample(fit, *, groups=None, replicates=500, seed=0, kind="runs"):
     return Bootstrap(fit, thetas, converged, redrawn, n_groups, seed)
 
 
-def _drawn(here, groups, n_groups, replicates, rng):
-    """How often each row was drawn, (replicates, rows), and how many draws were thrown back."""
+def drawn(here, groups, replicates, rng):
+    """How often each row was drawn, (replicates, rows), how many draws were thrown back, and the number of groups."""
+    groups, n_groups = _numbered(groups, here.logs.shape[1], replicates)
     places = np.unique(np.round(here.logs, 12), axis=1, return_inverse=True)[1].ravel()
     varies = [row for row in here.logs if np.ptp(row) > 1e-9]
     kept, redrawn = [], 0
@@ -129,7 +126,19 @@ def _drawn(here, groups, n_groups, replicates, rng):
             redrawn += 1
             if redrawn > 100 * replicates:
                 raise ValueError("hardly any draw of these runs holds enough different ones; add runs, or groups.")
-    return np.array(kept, float), redrawn
+    return np.array(kept, float), redrawn, n_groups
+
+
+def _numbered(groups, rows, replicates):
+    """The groups as numbers from 0, (rows,), and how many there are."""
+    if replicates < 1:
+        raise ValueError(f"replicates is {replicates}, but must be at least 1.")
+    if groups is None:
+        return np.arange(rows), rows
+    names, numbers = np.unique(np.asarray(groups), return_inverse=True)
+    if numbers.size != rows:
+        raise ValueError(f"groups has {numbers.size} entries, but there are {rows} runs.")
+    return numbers.ravel(), len(names)
 
 
 def _interval(values, level):

@@ -44,6 +44,32 @@ def flops_per_token(config, n_tokens=None):
     return {part: {"forward": n, "backward": 2 * n} for part, n in forward.items()}
 
 
+def count_by_convention(config):
+    """The N of a scaling law, counted in the three ways that papers count.
+
+    N          weights that are neither embeddings nor read-out        arXiv:2001.08361
+    N_readout  with the read-out, also where it shares the token table: its product is computed for every token
+    N_all      every parameter, once                                   arXiv:2203.15556
+    """
+    parts = count_parameters(config)
+    inner = parts["total"] - parts["embedding"] - parts["output"]
+    return {"N": inner, "N_readout": inner + config.vocab_size * config.width, "N_all": parts["total"]}
+
+
+def training_flops(config, n_tokens, length=None, without=()):
+    """FLOPs of training on n_tokens tokens in windows of length tokens (n_ctx if not given): an exact int.
+
+    The products of flops_per_token, forward and backward; without names parts to leave out, such as "output" (the last
+    layer) or "attention", as some papers do.  The optimizer, which makes no products, is not counted.
+    """
+    parts = flops_per_token(config, length)
+    for part in without:
+        if part == "total" or part not in parts:
+            raise ValueError(f"there is no part {part!r}; there are {', '.join(parts)}.".replace(", total", ""))
+    counted = (n for part, n in parts.items() if part != "total" and part not in without)
+    return int(n_tokens) * sum(n["forward"] + n["backward"] for n in counted)
+
+
 def count_bytes(config, n_tokens=None, itemsize=4):
     """The bytes that must lie in memory, with numbers of itemsize bytes each: 4 is float32.
 

@@ -1,9 +1,9 @@
 """Many small fits at once: Newton's method on sums of power laws, in logarithms.
 
 The model is  log f = log(exp(e) + [sum_k exp(u_k / gamma)]^gamma),  with e and each u_k affine in the parameters
-theta: a power law A N^-alpha is exp(log A - alpha log N).  With gamma = 1 it is the sum of all terms, log-sum-exp, which
-cannot overflow.  What is minimised is the sum over rows of weight * rho(log loss - log f), with Huber's
-rho(r) = r^2 / 2 where |r| <= delta, and delta (|r| - delta / 2) beyond: squares if delta is inf, nearly |r| if it is tiny.
+theta: a power law A N^-alpha is exp(log A - alpha log N).  With gamma = 1 it is the sum of all terms, log-sum-exp,
+which cannot overflow.  What is minimised is the sum over rows of weight * rho(log loss - log f), with Huber's
+rho(r) = r^2 / 2 where |r| <= delta, and delta (|r| - delta / 2) beyond: squares if delta is inf, nearly |r| if tiny.
 Huber 1964, Annals of Mathematical Statistics 35; the same in arXiv:2203.15556, appendix D.3.
 """
 

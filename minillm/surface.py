@@ -87,7 +87,7 @@ class Surface:
         """A start for each choice of exponents: what enters linearly is projected out.
 
         With the exponents given, E, A and B solve a linear least-squares problem, with errors relative to the loss and
-        nothing below zero (Golub and Pereyra 1973, SIAM J. Numer. Anal. 10: variable projection).  (S, p)
+        nothing below zero (Golub and Pereyra 1973, SIAM Journal on Numerical Analysis 10: variable projection).  (S, p)
         """
         from scipy.optimize import nnls
 

@@ -76,7 +76,7 @@ def test_without_words_it_helps_with_examples(capsys):
 def test_every_example_in_the_help_is_understood():
     top, _ = cli.parser()
     examples = [shlex.split(line.partition("   ")[0]) for line in map(str.strip, cli.EXAMPLES.splitlines())]
-    assert len(examples) == 7
+    assert len(examples) == 8
     for words in examples:
         assert words[:3] == ["python", "-m", "minillm"]
         assert isinstance(top.parse_args(words[3:]), argparse.Namespace)
@@ -105,7 +105,7 @@ def test_help_does_not_wait_for_numpy():
     [
         ("trian shakespeare", "there is no command 'trian'; did you mean train?"),
         ("docter", "did you mean doctor?"),
-        ("quux", "there is no command 'quux'; there are doctor, train, write, grade."),
+        ("quux", "there is no command 'quux'; there are doctor, train, write, grade, fit."),
         ("write --temprature 0.8", "write does not know '--temprature'; did you mean --temperature?"),
         ("write --temprature=0.8", "did you mean --temperature?"),
         ("train pydocs --resum", "did you mean --resume?"),
