@@ -438,7 +438,7 @@ def test_not_a_number_in_an_argument_is_no_change():
 def test_leaving_arguments_alone_is_worth_nothing_before_a_gradient_is_right():
     rows, _ = judged(made(dx=lambda x, w, n, dy: 0 * x, dw=lambda x, w, n, dy: 0 * w))
     assert rows["arguments"].status == "todo" and rows["arguments"].got == 0
-    assert rows["arguments"].message == "counts once one of dx, dw is right"
+    assert rows["arguments"].message == "counts once dx or dw is right"
 
 
 def test_probes_are_never_changed_by_an_answer():
@@ -696,7 +696,8 @@ def test_a_coroutine_is_a_wrong_type_and_nobody_complains_later(recwarn):
 @pytest.mark.parametrize(
     "array, text",
     [
-        ([[1, 3]], "[[1. 3.]]"),
+        ([[1.0, 3]], "[[1. 3.]]"),
+        ([[1, 3], [123456, -2]], "[[1 3] [123456 -2]]"),
         ([[0.5, -0.5]], "[[0.5 -0.5]]"),
         ([158.11388, 1e-9], "[158.1 0.]"),
         ([[1.0, 2.0], [3.0, 4.0]], "[[1. 2.] [3. 4.]]"),
@@ -705,7 +706,8 @@ def test_a_coroutine_is_a_wrong_type_and_nobody_complains_later(recwarn):
         ([50000.0, 123456.0], "[50000. 123500.]"),
         ([np.nan, np.inf, -np.inf, 1], "[nan inf -inf 1.]"),
         (1e20, "1e+20"),
-        (2, "2."),
+        (2.0, "2."),
+        (2, "2"),
     ],
 )  # fmt: skip
 def test_an_array_is_shown_as_on_paper(array, text):
@@ -713,6 +715,7 @@ def test_an_array_is_shown_as_on_paper(array, text):
 
 
 def test_two_arrays_that_differ_never_look_alike():
+    assert (show([1, 3], [1, 2.5]), show([1, 2.5], [1, 3])) == ("[1. 3.]", "[1. 2.5]")
     assert (show([1.00001], [1.0]), show([1.0], [1.00001])) == ("[1.00001]", "[1.]")
     assert show([0.1], [0.1 + 2e-16]) != show([0.1 + 2e-16], [0.1])
     assert show([1.0, 5.0], [1.0, 5.0]) == "[1. 5.]"

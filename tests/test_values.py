@@ -158,7 +158,7 @@ def test_a_difference_is_said_in_a_line_that_can_be_read():
     say = lambda got, want: values.mismatch(values.leaves(got), values.leaves(want))
     assert say("cat", "cut") == "expected 'cut'  yours 'cat'"
     assert say("x" * 200 + "a", "x" * 200 + "b").startswith("expected '") is False
-    assert say(3, "cut") == "it returned a number (3.), but a text is due"
+    assert say(3, "cut") == "it returned a number (3), but a text is due"
     assert say([1, 2, 3], [1, 2]) == "the result has shape (3,), but it must be (2,)"
     assert say({"b": 1}, {"a": 1}) == "it returned b, but a is due"
 

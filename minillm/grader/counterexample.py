@@ -82,7 +82,12 @@ def inputs(probe, names, label=True):
 
 
 def show(array, beside=None):
-    """An array on one line, with 4 digits, or with as many as show that it is not the same as the one beside it."""
+    """An array on one line, with 4 digits, or with as many as show that it is not the same as the one beside it.
+
+    Integers have all their digits and no dot, unless what is beside them has one.
+    """
+    if all(np.asarray(a).dtype.kind in "iu" for a in (array, array if beside is None else beside)):
+        return str(np.asarray(array).tolist()).replace(",", "")
     array = np.asarray(array, float)
     beside = array if beside is None or np.shape(beside) != array.shape else np.asarray(beside, float)
     same = np.array_equal(array, beside, equal_nan=True)

@@ -136,7 +136,7 @@ class Exercise:
         faults = {part.name: self.fault(part, seen[part.name], wanted[part.name], probes) for part in self.parts}
         for part in self.parts:
             if not faults[part.name] and part.needs and all(faults[name] for name in part.needs):
-                faults[part.name] = Fault("todo", f"counts once one of {', '.join(part.needs)} is right")
+                faults[part.name] = Fault("todo", f"counts once {' or '.join(part.needs)} is right")
         wrong = [part for part in self.parts if faults[part.name] and faults[part.name].status == "FAIL"]
         known = self.named(seen, wanted, wrong, probes) if wrong else {}
         rows, told = [], Told(probes)
