@@ -1,0 +1,289 @@
+"""A rung of the ladder: one width, one seed, and a trunk of training from which a model is finished for every D.
+
+The learning rate is constant, and falls to nothing over the last quarter of a run.  So the runs of one width share
+their beginning: the trunk is trained once, and where a run of D tokens would begin its fall, a branch leaves it and
+does.  Each branch is the run that one would have trained alone, to the bit.  arXiv:2405.18392.
+"""
+
+import hashlib
+import math
+import pathlib
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import counts, gpt, machine, sources
+from .config import Config
+from .optim import AdamW, adamw, clip, schedule
+
+FILES = (
+    "config",
+    "gpt",
+    "layers",
+    "kernels/cpu",
+    "optim",
+    "trees",
+    "languages",
+    "spectral",
+    "facts",
+    "sources",
+    "rung",
+)
+WIDTH = 32  # the width at which hidden matrices learn at the full rate
+
+
+class Diverged(ArithmeticError):
+    """The loss is not a number any more."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """Everything that decides the runs of one width and seed.
+
+    tokens are the D of the runs, in tokens; batch_size is in windows of n_ctx tokens.  ValueError for what cannot be.
+    """
+
+    language: dict  # what sources.make() understands
+    width: int
+    tokens: tuple = field(default=())
+    seed: int = 0
+    n_layer: int = 2
+    head: int = 8  # channels per head
+    n_ctx: int = 32
+    batch_size: int = 16
+    rate: float = 9e-3
+    warmup: int = 40  # steps
+    cooldown: float = 0.25  # of a run's steps
+    decay: float = 0.01  # of matrices and tables
+    clip: float = 1.0
+    n_heldout: int = 512  # windows
+
+    def __post_init__(self):
+        object.__setattr__(self, "tokens", tuple(sorted(self.tokens)))
+        if self.width % self.head:
+            raise ValueError(f"width {self.width} is no multiple of {self.head}, the channels of a head.")
+        for D in self.tokens:
+            if self.steps(D) <= self.warmup:
+                raise ValueError(
+                    f"{D:,} tokens are {self.steps(D)} steps, and {self.warmup} of warm-up end later: take more."
+                )
+
+    def config(self, vocab_size):
+        """The model's Config: pre-norm, rotary positions with base 100, no biases, a read-out of its own."""
+        return Config(
+            vocab_size=vocab_size,
+            n_ctx=self.n_ctx,
+            n_layer=self.n_layer,
+            n_head=self.width // self.head,
+            width=self.width,
+            positions="rotary",
+            rotary_base=100.0,
+            tied=False,
+            bias=False,
+        )
+
+    def steps(self, D):
+        """How many whole steps D tokens are."""
+        return D // (self.batch_size * self.n_ctx)
+
+    def fork(self, D):
+        """After which step the branch of D tokens leaves the trunk."""
+        return max(self.warmup, self.steps(D) - round(self.cooldown * self.steps(D)))
+
+    def steps_in_all(self):
+        """Steps of the trunk and of all branches."""
+        return max(map(self.fork, self.tokens), default=0) + sum(self.steps(D) - self.fork(D) for D in self.tokens)
+
+    def learning_rate(self, step, steps):
+        """The rate of step 1, 2, ..., of a run of so many steps."""
+        return schedule(step, kind="constant", steps=steps, warmup=self.warmup, rate=self.rate, cooldown=self.cooldown)
+
+    def sizes(self, vocab_size):
+        """N by three conventions: the blocks' weights and the last norm; those and the read-out; everything."""
+        parts = counts.count_parameters(self.config(vocab_size))
+        N = parts["projections"] + parts["ffn"] + parts["norms"]
+        return {"N": N, "N_readout": N + parts["output"], "N_all": parts["total"]}
+
+    def flops_per_step(self, vocab_size):
+        """Training FLOPs of one step, forward and backward, exactly as counts has them."""
+        total = counts.flops_per_token(self.config(vocab_size))["total"]
+        return (total["forward"] + total["backward"]) * self.batch_size * self.n_ctx
+
+    def settings(self):
+        """What decides a run beside its language, width, seed and D, as plain values."""
+        names = "n_layer head n_ctx batch_size rate warmup cooldown decay clip n_heldout".split()
+        return {name: getattr(self, name) for name in names}
+
+
+def train(rung, tell=lambda steps: None):
+    """Train the trunk and its branches; yields one run for each D, a dict, from the smallest D on.
+
+    tell(steps) is called now and then with the number of steps taken.  What the keys mean stands in plan.py.  A run
+    whose loss stops being a number, or ends above that of guessing, has the status "diverged"; so have all later ones
+    of a trunk that did.
+    """
+    import threadpoolctl
+
+    machine.keep_memory()
+    with threadpoolctl.threadpool_limits(1, user_api="blas"), np.errstate(all="ignore"):
+        yield from _train(rung, tell)
+
+
+def _train(rung, tell):
+    source = sources.make(rung.language)
+    config, about = rung.config(source.vocab_size), describe(rung, source)
+    data = sources.training(source, batch_size=rung.batch_size, n_ctx=rung.n_ctx, seed=rung.seed)
+    exam = Exam(source, rung.n_heldout, rung.n_ctx)
+    optimizer = Optimizer(init(config, np.random.default_rng(rung.seed)), rung)
+    taken, trunk_seconds, broken = 0, 0.0, ""
+    for D in rung.tokens:
+        steps, fork = rung.steps(D), rung.fork(D)
+        run = {**about, "D": steps * rung.batch_size * rung.n_ctx, "C": steps * rung.flops_per_step(source.vocab_size)}
+
+        def walk(first, last, steps=steps):
+            nonlocal taken
+            start = time.process_time()
+            for step in range(first + 1, last + 1):
+                learn(optimizer, *data.batch(step - 1), config, rung.learning_rate(step, steps))
+                taken += 1
+                if taken % 16 == 0:
+                    tell(taken)
+            return time.process_time() - start
+
+        loss = nll = None
+        start = time.process_time()
+        try:
+            if broken:
+                raise Diverged(broken)
+            trunk_seconds += walk(optimizer.steps, fork)
+            trunk = optimizer.copy()
+            seconds = trunk_seconds + walk(fork, steps)
+            loss, nll = exam.mark(optimizer.params, config)
+            optimizer.take_back(trunk)
+            status = {"status": "done"}
+            if not loss <= math.log(source.vocab_size):
+                status = {"status": "diverged", "why": f"its loss is {loss:.3g}, above that of guessing."}
+                loss, nll = (value if math.isfinite(value) else None for value in (loss, nll))
+        except Diverged as end:
+            status, seconds = {"status": "diverged", "why": str(end)}, time.process_time() - start
+            if optimizer.steps < fork or broken:
+                broken = str(end)  # it happened on the trunk, which no later run gets past
+            else:
+                optimizer.take_back(trunk)
+        yield {**run, "loss": loss, "nll": nll, **status, "seconds": round(seconds, 2)}
+        tell(taken)
+
+
+def learn(optimizer, ids, targets, config, rate):
+    """One step.  Diverged if the loss or the length of the gradient is not a number."""
+    loss, backward = gpt.loss(optimizer.params, ids=ids, targets=targets, config=config)
+    optimizer.add(backward())
+    norm = optimizer.step(rate)
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        raise Diverged(f"its loss was {loss:.3g} and its gradient {norm:.3g} long at step {optimizer.steps}.")
+
+
+def init(config, rng):
+    """Parameters as gpt.init has them, but larger.
+
+    The token table has a deviation of 0.3, matrices 1 / sqrt(channels in), those that write into the residual stream
+    another 1 / sqrt(2 n_layer), and the read-out 0.02: then widths can share one learning rate.
+    """
+    params = gpt.init(config, rng)
+    params["tokens"] *= 0.3 / 0.02
+    for block in params["blocks"]:
+        for part in ("attn", "ffn"):
+            for w in block[part].values():
+                w *= 1 / (0.02 * math.sqrt(len(w)))  # those that write into the stream are smaller already
+    return params
+
+
+class Optimizer(AdamW):
+    """AdamW in which hidden matrices learn at rate * WIDTH / width, and the rest at the rate itself.
+
+    So a rate that is right for one width is right for the others.  arXiv:2203.03466, table 8.
+    """
+
+    def __init__(self, params, rung):
+        super().__init__(params, betas=(0.9, 0.98), decay=rung.decay, clip=rung.clip)
+        hidden = [path.startswith("blocks") and len(shape) == 2 for path, shape in self.layout()]
+        ends = np.cumsum([math.prod(shape) for _, shape in self.layout()])
+        first, last = hidden.index(True), len(hidden) - hidden[::-1].index(True)
+        assert all(hidden[first:last]), "the hidden matrices must lie side by side"
+        a, b = (int(ends[first - 1]) if first else 0), int(ends[last - 1])
+        slow = WIDTH / rung.width
+        self.parts = [(slice(0, a), self.decay, 1.0), (slice(a, b), self.decay, slow)]
+        self.parts += [(slice(b, self.n_decayed), self.decay, 1.0), (slice(self.n_decayed, None), 0.0, 1.0)]
+
+    def step(self, rate):
+        """Clip, update every part at its own rate, and forget the gradient; returns its length."""
+        norm = clip(self.dw, self.clip)
+        self.steps += 1
+        for part, decay, factor in self.parts:
+            w, dw, m, v = (a[part] for a in (self.w, self.dw, self.m, self.v))
+            adamw(w, dw, m, v, step=self.steps, rate=rate * factor, betas=self.betas, eps=self.eps, decay=decay)
+        self.empty = True
+        return norm
+
+    def copy(self):
+        """Where it stands: what take_back() needs."""
+        return self.steps, [a.copy() for a in (self.w, self.m, self.v)]
+
+    def take_back(self, copy):
+        """Stand where it stood."""
+        self.steps, arrays = copy
+        for mine, a in zip((self.w, self.m, self.v), arrays, strict=True):
+            mine[...] = a
+
+
+class Exam:
+    """The windows that are held out, and what is known about them.
+
+    Where the law P of the language is known, the loss is expected, not sampled: the exact floor of a window, and above
+    it the mean over the windows of KL(P | model) at every place.  It has a third of the noise.
+    """
+
+    def __init__(self, source, n, n_ctx):
+        self.ids = sources.held_out(source, n, n_ctx)
+        self.floor, self.law = source.floor(n_ctx), source.law(self.ids)
+        if self.law is not None:
+            logs = np.log(self.law, out=np.zeros_like(self.law), where=self.law > 0)
+            self.entropies = -(self.law * logs).sum(-1)  # (N, T)
+
+    def mark(self, params, config, at_once=64):
+        """The loss of the model, and its plain negative log-likelihood on the same windows, in nats per token."""
+        losses, nlls = [], []
+        for i in range(0, len(self.ids), at_once):
+            ids = self.ids[i : i + at_once]
+            logits = gpt.gpt(params, ids=ids[:, :-1], config=config)[0].astype(np.float64)
+            logits -= logits.max(-1, keepdims=True)
+            logs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+            nlls.append(-np.take_along_axis(logs, ids[:, 1:, None], -1)[..., 0])
+            if self.law is not None:
+                losses.append(-(self.law[i : i + at_once] * logs).sum(-1) - self.entropies[i : i + at_once])
+        nll = float(np.concatenate(nlls).mean())
+        return (nll if self.law is None else self.floor + float(np.concatenate(losses).mean())), nll
+
+
+def describe(rung, source):
+    """What all runs of a rung have in common, as plain values."""
+    return {
+        "language": source.describe(),
+        "width": rung.width,
+        "seed": rung.seed,
+        **rung.settings(),
+        **rung.sizes(source.vocab_size),
+        "floor": source.floor(rung.n_ctx),
+        "checksum": source.checksum(),
+        "code": code(),
+        "numpy": np.__version__,
+    }
+
+
+def code():
+    """Twelve digits of the source files that decide a run (SHA-256), without regard to how their lines end."""
+    folder, sha = pathlib.Path(__file__).parent, hashlib.sha256()
+    for name in FILES:
+        sha.update((folder / f"{name}.py").read_bytes().replace(b"\r\n", b"\n"))
+    return sha.hexdigest()[:12]
