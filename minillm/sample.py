@@ -27,7 +27,10 @@ def top_k(logits, k):
     """Keep the k likeliest tokens, set the others to -inf.  (..., V) -> (..., V);  ValueError if k < 1."""
     _check_top_k(k)
     logits = np.asarray(logits)
-    return _keep(logits, _order(logits)[..., :k])
+    y = np.full_like(logits, -np.inf)
+    likeliest = _order(logits)[..., :k]
+    np.put_along_axis(y, likeliest, np.take_along_axis(logits, likeliest, -1), -1)
+    return y
 
 
 def top_p(logits, p):
@@ -129,6 +132,23 @@ def _next(logits, ids, rng, t, k, p, penalty):
     return int(choose(logits, rng))
 
 
+def pad_left(prompts, fill=0):
+    """Prompts of unequal length as one batch, padded on the left, so that the last column ends each of them.
+
+    prompts is a list of B rows of token ids, the longest of length T.  Returns ids (B, T), with `fill` for padding;
+    positions (B, T), which count the tokens of each prompt from 0, and are 0 for padding; and the key padding mask
+    (B, T), True for padding: what gpt.gpt wants.  ValueError if there is no prompt, or an empty one.
+    """
+    lengths = np.array([len(prompt) for prompt in prompts])
+    if not lengths.size or not lengths.all():
+        raise ValueError(f"a batch needs at least one prompt and no empty one, but their lengths are {[*lengths]}.")
+    positions = np.arange(lengths.max()) - (lengths.max() - lengths)[:, None]  # below 0 for padding
+    padding = positions < 0
+    ids = np.full(padding.shape, fill, np.int32)
+    ids[~padding] = np.concatenate([np.asarray(prompt) for prompt in prompts])
+    return ids, np.maximum(positions, 0), padding
+
+
 def write(params, prompt, *, tokenizer, config, rng, max_tokens, stop=(), **options):
     """Yield the continuation of a text in pieces, each as soon as it is safe to show.
 
@@ -182,12 +202,6 @@ def _n_held(text, stop):
 def _order(logits):
     """Token ids from the likeliest to the least likely; a stable sort, so the lower id goes first in a tie."""
     return np.argsort(-logits, axis=-1, kind="stable")
-
-
-def _keep(logits, ids):
-    y = np.full_like(logits, -np.inf)
-    np.put_along_axis(y, ids, np.take_along_axis(logits, ids, -1), -1)
-    return y
 
 
 def _softmax(logits):

@@ -72,6 +72,41 @@ def test_penalty_divides_positive_logits_and_multiplies_negative_ones_once():
     assert y.tolist() == [[0.5, -2], [2, -8]]
 
 
+# --- prompts of unequal length
+
+
+def test_pad_left_ends_every_prompt_in_the_last_column():
+    ids, positions, padding = sample.pad_left([[5, 6, 0], [7]], fill=9)
+    assert ids.tolist() == [[5, 6, 0], [9, 9, 7]]
+    assert positions.tolist() == [[0, 1, 2], [0, 0, 0]]
+    assert padding.tolist() == [[False, False, False], [True, True, False]]
+
+
+@pytest.mark.parametrize("prompts", [[], [[1, 2], []]])
+def test_pad_left_wants_a_token_in_every_prompt(prompts):
+    with pytest.raises(ValueError, match="at least one prompt and no empty one"):
+        sample.pad_left(prompts)
+
+
+@pytest.mark.parametrize("kind", ["rotary", "learned"])
+def test_a_batch_of_padded_prompts_gives_the_logits_of_each_alone_and_goes_on_with_a_cache(rng, kind):
+    config = gpt.Config(vocab_size=11, n_ctx=16, n_layer=2, n_head=2, width=8, positions=kind)
+    params = gpt.init(config, rng, np.float64)
+    params["tokens"] *= 50  # so that what a token says can be seen
+    prompts = [rng.integers(0, 11, size=n).tolist() for n in (7, 3, 1)]
+    ids, positions, padding = sample.pad_left(prompts)
+    cache = gpt.Cache()
+    for _ in range(4):
+        options = {"positions": positions, "key_padding_mask": padding, "cache": cache}
+        logits, _ = gpt.gpt(params, ids=ids, config=config, **options)
+        for row, prompt in zip(logits[:, -1], prompts, strict=True):
+            alone, _ = gpt.gpt(params, ids=np.array([prompt]), config=config)
+            np.testing.assert_allclose(row, alone[0, -1], rtol=1e-9, atol=1e-9)
+        ids = rng.integers(0, 11, size=(3, 1))
+        prompts = [[*prompt, int(i)] for prompt, i in zip(prompts, ids[:, 0], strict=True)]
+        positions, padding = positions[:, -1:] + 1, np.pad(padding, ((0, 0), (0, 1)))
+
+
 # --- the filters, against loops
 
 
