@@ -33,9 +33,7 @@ def by_counting_up(prompts, fill=0):
     if not lengths or 0 in lengths:
         raise ValueError(lengths)
     T = max(lengths)
-    ids = np.stack(
-        [np.pad(prompt, (T - n, 0), constant_values=fill) for prompt, n in zip(prompts, lengths, strict=True)]
-    )
+    rows = [np.pad(prompt, (T - n, 0), constant_values=fill) for prompt, n in zip(prompts, lengths, strict=True)]
     mask = np.arange(T)[None] < T - np.array(lengths)[:, None]
     return np.stack(rows), np.clip((~mask).cumsum(1) - 1, 0, None), mask
 
