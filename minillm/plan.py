@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import recipe, rung, sources
+from . import counts, recipe, rung, sources
 
 SHELF = pathlib.Path(__file__).parent / "ladders"
 
@@ -151,7 +151,7 @@ def describe(plan, rungs, jobs, left=None):
         lines.append(f"  {', '.join(f'{key} {value}' for key, value in source.describe().items())}: {known}")
         for width in sorted({each.width for each in some}):
             mine = [each for each in some if each.width == width]
-            N = mine[0].sizes(source.vocab_size)["N"]
+            N = counts.count_by_convention(mine[0].config(source.vocab_size))["N"]
             tokens = ", ".join(f"{D:,}" for D in sorted({D for each in mine for D in each.tokens}))
             seeds = ", ".join(str(seed) for seed in sorted({each.seed for each in mine}))
             lines.append(f"    width {width:3}  N = {N:7,}  D = {tokens}  seed {seeds}")

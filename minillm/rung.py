@@ -15,21 +15,10 @@ import numpy as np
 
 from . import counts, gpt, machine, sources
 from .config import Config
+from .exam import Exam
 from .optim import AdamW, adamw, clip, schedule
 
-FILES = (
-    "config",
-    "gpt",
-    "layers",
-    "kernels/cpu",
-    "optim",
-    "trees",
-    "languages",
-    "spectral",
-    "facts",
-    "sources",
-    "rung",
-)
+FILES = "config gpt layers kernels/cpu optim trees languages spectral facts sources exam rung".split()
 WIDTH = 32  # the width at which hidden matrices learn at the full rate
 
 
@@ -99,16 +88,9 @@ class Rung:
         """The rate of step 1, 2, ..., of a run of so many steps."""
         return schedule(step, kind="constant", steps=steps, warmup=self.warmup, rate=self.rate, cooldown=self.cooldown)
 
-    def sizes(self, vocab_size):
-        """N by three conventions: the blocks' weights and the last norm; those and the read-out; everything."""
-        parts = counts.count_parameters(self.config(vocab_size))
-        N = parts["projections"] + parts["ffn"] + parts["norms"]
-        return {"N": N, "N_readout": N + parts["output"], "N_all": parts["total"]}
-
     def flops_per_step(self, vocab_size):
         """Training FLOPs of one step, forward and backward, exactly as counts has them."""
-        total = counts.flops_per_token(self.config(vocab_size))["total"]
-        return (total["forward"] + total["backward"]) * self.batch_size * self.n_ctx
+        return counts.training_flops(self.config(vocab_size), self.batch_size * self.n_ctx)
 
     def settings(self):
         """What decides a run beside its language, width, seed and D, as plain values."""
@@ -237,35 +219,6 @@ class Optimizer(AdamW):
             mine[...] = a
 
 
-class Exam:
-    """The windows that are held out, and what is known about them.
-
-    Where the law P of the language is known, the loss is expected, not sampled: the exact floor of a window, and above
-    it the mean over the windows of KL(P | model) at every place.  It has a third of the noise.
-    """
-
-    def __init__(self, source, n, n_ctx):
-        self.ids = sources.held_out(source, n, n_ctx)
-        self.floor, self.law = source.floor(n_ctx), source.law(self.ids)
-        if self.law is not None:
-            logs = np.log(self.law, out=np.zeros_like(self.law), where=self.law > 0)
-            self.entropies = -(self.law * logs).sum(-1)  # (N, T)
-
-    def mark(self, params, config, at_once=64):
-        """The loss of the model, and its plain negative log-likelihood on the same windows, in nats per token."""
-        losses, nlls = [], []
-        for i in range(0, len(self.ids), at_once):
-            ids = self.ids[i : i + at_once]
-            logits = gpt.gpt(params, ids=ids[:, :-1], config=config)[0].astype(np.float64)
-            logits -= logits.max(-1, keepdims=True)
-            logs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-            nlls.append(-np.take_along_axis(logs, ids[:, 1:, None], -1)[..., 0])
-            if self.law is not None:
-                losses.append(-(self.law[i : i + at_once] * logs).sum(-1) - self.entropies[i : i + at_once])
-        nll = float(np.concatenate(nlls).mean())
-        return (nll if self.law is None else self.floor + float(np.concatenate(losses).mean())), nll
-
-
 def describe(rung, source):
     """What all runs of a rung have in common, as plain values."""
     return {
@@ -273,7 +226,7 @@ def describe(rung, source):
         "width": rung.width,
         "seed": rung.seed,
         **rung.settings(),
-        **rung.sizes(source.vocab_size),
+        **counts.count_by_convention(rung.config(source.vocab_size)),
         "floor": source.floor(rung.n_ctx),
         "checksum": source.checksum(),
         "code": code(),

@@ -41,6 +41,7 @@ ORDER = [
     ["sample", "recipe", "passes", "precision", "inside", "kernels.checks", "grader.counterexample"],
     ["sources", "report", "workers", "grader.exercise"],
     ["grader.trial", "grader.private", "grader.diagnosis", "grader.parcel"],
+    ["exam"],
     ["rung"],
     ["plan"],
     ["ladder"],
