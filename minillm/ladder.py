@@ -42,7 +42,7 @@ def missing(rungs, rows):
     there = {name(row) for row in rows if row["status"] != "failed"}
     left = []
     for each in rungs:
-        about = rung.describe(each, sources.make(each.language))
+        about = {"language": plan.source_of(each).describe(), "width": each.width, "seed": each.seed, **each.settings()}
         length = each.batch_size * each.n_ctx
         tokens = tuple(D for D in each.tokens if name(about | {"D": each.steps(D) * length}) not in there)
         if tokens:
@@ -52,8 +52,8 @@ def missing(rungs, rows):
 
 def name(row):
     """What makes a run this one and no other: its language, model, training, seed and D."""
-    settings = [row[key] for key in rung.Rung(row["language"], row["width"]).settings()]
-    return json.dumps([row["language"], row["width"], row["seed"], row["D"], *settings], sort_keys=True)
+    keys = ("language", "width", "seed", "D", *rung.Rung({}, row["width"], head=row["width"]).settings())
+    return json.dumps([row.get(key) for key in keys], sort_keys=True)
 
 
 @contextlib.contextmanager
@@ -97,16 +97,23 @@ def safely(each, tell=lambda steps: None):
     try:
         for row in rung.train(each, tell):
             made.add(row["D"])
-            yield row
+            yield row | {"machine": kind()}
     except Exception as error:  # whatever it is: a run that failed is told of, never dropped
         length = each.batch_size * each.n_ctx
         try:
             about = rung.describe(each, sources.make(each.language))
         except Exception:
             about = {"language": each.language, "width": each.width, "seed": each.seed, **each.settings()}
+            about["code"] = rung.code()
         for D in (each.steps(D) * length for D in each.tokens):
             if D not in made:
                 yield {**about, "D": D, "loss": None, "status": "failed", "why": f"{type(error).__name__}: {error}"}
+
+
+def kind():
+    """The kind of this machine, as far as it decides the last bits of a run: one that differs gives other losses."""
+    found = machine.arithmetic(1)
+    return f"{found['machine']}, {found['blas']}"
 
 
 def beat(folder, i):
@@ -125,7 +132,7 @@ class Bar:
     def __init__(self, rungs, total, shown):
         from tqdm import tqdm
 
-        self.rungs, self.done, self.runs = rungs, 0, sum(len(each.tokens) for each in rungs)
+        self.done, self.runs, self.climbed = 0, sum(len(each.tokens) for each in rungs), 0
         self.flops = [plan.flops([each])[0] / each.steps_in_all() for each in rungs]
         form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
         self.bar = tqdm(total=total, disable=None if shown else True, dynamic_ncols=True, bar_format=form)
@@ -157,7 +164,8 @@ class Bar:
         for i, each in enumerate(self.flops):
             with contextlib.suppress(OSError, ValueError):  # not begun, or being written
                 done += each * int(pathlib.Path(self.folder, str(i)).read_text(encoding="ascii"))
-        self.bar.update(max(0, min(done, self.bar.total) - self.bar.n))
+        self.climbed = min(done, self.bar.total)
+        self.bar.update(max(0, self.climbed - self.bar.n))
 
     def note(self, row):
         """A run is finished."""

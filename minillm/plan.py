@@ -13,10 +13,13 @@ A run is one line of a results file, in JSON:
     role  plan  command            "fit" or "heldout"; the plan's name; what was typed to make it
     batch_size rate warmup cooldown decay clip n_heldout      how it was trained and measured, see rung.Rung
     seconds                        of processor time, the beginning that it shares with others included
-    checksum  code  numpy          of the language and its first tokens; of the source files; NumPy's version
+    checksum  code                 of the language and its first tokens; of the source files
+    numpy  machine                 NumPy's version; system, processor and BLAS
 """
 
 import dataclasses
+import functools
+import json
 import pathlib
 import time
 from dataclasses import dataclass, field
@@ -96,15 +99,21 @@ def load(name, **changes):
     return Plan(**({"take": list(values["languages"])} | values))
 
 
+def source_of(each):
+    """The source of a Rung, made once."""
+    return _source(json.dumps(each.language, sort_keys=True))
+
+
+@functools.cache
+def _source(text):
+    return sources.make(json.loads(text))
+
+
 def flops(rungs):
     """FLOPs to be computed, with a trunk for each rung, and of all runs if each were trained alone."""
-    sizes = {}
     shared = alone = 0
     for each in rungs:
-        key = str(each.language)
-        if key not in sizes:
-            sizes[key] = sources.make(each.language).vocab_size
-        step = each.flops_per_step(sizes[key])
+        step = each.flops_per_step(source_of(each).vocab_size)
         shared += step * each.steps_in_all()
         alone += step * sum(map(each.steps, each.tokens))
     return shared, alone
@@ -126,7 +135,7 @@ def minutes(rungs, steps=12):
 
 def _time(each, steps):
     """Seconds of one step: the median of a few, on tokens drawn alike."""
-    vocab_size = sources.make(each.language).vocab_size
+    vocab_size = source_of(each).vocab_size
     config, rng = each.config(vocab_size), np.random.default_rng(0)
     optimizer = rung.Optimizer(rung.init(config, rng), each)
     ids = rng.integers(0, vocab_size, (each.batch_size, each.n_ctx + 1))
@@ -145,7 +154,7 @@ def describe(plan, rungs, jobs, left=None):
     lines = [f"{plan.name}: {_count(runs, 'run')}; {_count(len(rungs), 'trunk')}, with a branch for each D"]
     for language in {str(each.language): each.language for each in rungs}.values():
         some = [each for each in rungs if each.language == language]
-        source = sources.make(language)
+        source = source_of(some[0])
         floor = source.floor(some[0].n_ctx)
         known = f"lowest loss {floor:.4f} nats" if floor is not None else "lowest loss unknown"
         lines.append(f"  {', '.join(f'{key} {value}' for key, value in source.describe().items())}: {known}")

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from minillm import counts, gpt, optim, rung, sources
+from minillm import counts, gpt, ladder, optim, rung, sources
 from minillm.exam import Exam
 from minillm.trees import leaves
 
@@ -151,5 +151,6 @@ def test_a_stored_run_comes_out_again(kind):
     (run,) = rung.train(rung.Rung(row["language"], row["width"], (row["D"],), row["seed"], **settings))
     if run["checksum"] != row["checksum"]:
         pytest.skip("this build of NumPy draws other tokens")
+    alike = (run["numpy"], ladder.kind()) == (row["numpy"], row.get("machine"))
     assert run["floor"] == pytest.approx(row["floor"], rel=1e-12) and run["C"] == row["C"]
-    assert run["loss"] == pytest.approx(row["loss"], rel=1e-4 if run["numpy"] == row["numpy"] else 0.01)
+    assert run["loss"] == pytest.approx(row["loss"], rel=1e-4 if alike else 0.01)
