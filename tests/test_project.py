@@ -36,7 +36,7 @@ ORDER = [
     ["kernels", "kernels.one_token", "kernels.gpu"],
     ["kernels.cpu"],
     ["backend", "batches", "tokenizer", "corpus", "counts", "shared", "figures", "staircase"],
-    ["trees", "layers", "cache", "material", "pretrained"],
+    ["trees", "layers", "cache", "material", "pretrained", "pretend"],
     ["gpt", "optim", "check", "checkpoints", "widgets", "dashboard"],
     ["sample", "recipe", "passes", "precision", "inside", "kernels.checks", "grader.counterexample"],
     ["sources", "report", "workers", "grader.exercise"],
