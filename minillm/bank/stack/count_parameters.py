@@ -48,7 +48,7 @@ EXERCISE = Values(
     right=count_parameters_right.ANSWERS,
     hints=(
         "Count the smallest model first, on paper: one block, width 2. Write down the shape of every array that it "
-        "has, and multiply. The first case that the grader shows is such a model.",
+        "has, and multiply.",
         "A block has four square maps of attention, two maps of the feed-forward layer, and two norms. With bias, each "
         "map has as many shifts as channels come out of it. A norm has a gain and a shift for every channel.",
         "projections: L * (4 * C * C + 4 * C).  ffn: L * (2 * C * F + F + C).  norms: L * 4 * C, and 2 * C more for "

@@ -46,6 +46,11 @@ MISTAKES = (
         embedding=lambda c: (c.V + c.T) * c.C,
     ),
     wrong(
+        "rotary positions given a table",
+        "Rotary positions turn queries and keys by angles that nobody learns: they have no table.",
+        embedding=lambda c: (c.V + (c.T if c.positions != "none" else 0)) * c.C,
+    ),
+    wrong(
         "table counted where there are no positions",
         'A model with positions = "none" has no table of them; ask for "learned", not for what is not rotary.',
         embedding=lambda c: (c.V + (c.T if c.positions != "rotary" else 0)) * c.C,
@@ -67,6 +72,11 @@ MISTAKES = (
         "The first map of the feed-forward layer gives out ffn_width channels and has as many biases; the second gives "
         "out width.",
         ffn=lambda c: c.L * 2 * (c.C * c.F + c.b * c.C),
+    ),
+    wrong(
+        "biases of the second map forgotten",
+        "Only the first map of the feed-forward layer has biases here. The second has width of them.",
+        ffn=lambda c: c.L * (2 * c.C * c.F + c.b * c.F),
     ),
     wrong(
         "last norm forgotten",
@@ -134,6 +144,17 @@ MISTAKES = (
         projections=lambda c: STEPS.projections(c) // c.L,
         ffn=lambda c: STEPS.ffn(c) // c.L,
         norms=lambda c: 4 * c.C + (2 * c.C if c.norm == "pre" else 0),
+    ),
+    wrong(
+        "maps of one block",
+        "The norms are those of all blocks, but projections and ffn are those of one. Each is multiplied by n_layer.",
+        projections=lambda c: STEPS.projections(c) // c.L,
+        ffn=lambda c: STEPS.ffn(c) // c.L,
+    ),
+    wrong(
+        "total without the read-out",
+        "An untied read-out is a part of the model like the others: the total has it, too.",
+        total=lambda c, parts: sum(parts.values()) - parts["output"],
     ),
     wrong(
         "total without the tables",

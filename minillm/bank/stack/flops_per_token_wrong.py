@@ -16,8 +16,8 @@ STEPS = types.SimpleNamespace(
     ffn=lambda c: c.L * 4 * c.C * c.F,
     output=lambda c: 2 * c.C * c.V,
     each=lambda c, n: n,
-    back=lambda forward: 2 * forward,
-    total=lambda forward: sum(forward.values()),
+    back=lambda c, part, forward: 2 * forward,
+    total=lambda parts: sum(parts.values()),
 )
 
 
@@ -29,8 +29,9 @@ def wrong(name, says, **steps):
         c = sizes(config)
         c.T = do.length(config, n_tokens)
         forward = {part: do.each(c, getattr(do, part)(c)) for part in NAMES}
-        forward["total"] = do.total(forward)
-        return {part: {"forward": n, "backward": do.back(n)} for part, n in forward.items()}
+        backward = {part: do.back(c, part, n) for part, n in forward.items()}
+        forward["total"], backward["total"] = do.total(forward), do.total(backward)
+        return {part: {"forward": n, "backward": backward[part]} for part, n in forward.items()}
 
     return Mistake(name, says, flops_per_token)
 
@@ -85,12 +86,28 @@ MISTAKES = (
     wrong(
         "back as cheap as there",
         "On the way back every product becomes two: one for the gradient of either factor.",
-        back=lambda forward: forward,
+        back=lambda c, part, forward: forward,
     ),
     wrong(
         "there counted again in back",
         "Three times the way there is the whole step, there and back. backward alone is twice.",
-        back=lambda forward: 3 * forward,
+        back=lambda c, part, forward: 3 * forward,
+    ),
+    wrong(
+        "attention's way back as cheap as its way there",
+        "The products of attention have no weights, but both of their factors have a gradient: two products on the way "
+        "back, as everywhere.",
+        back=lambda c, part, forward: forward if part == "attention" else 2 * forward,
+    ),
+    wrong(
+        "a product on the way back of looking up",
+        "On the way back of looking up, each row's blame is added to its place in the table: additions, no product.",
+        back=lambda c, part, forward: 2 * c.V * c.C if part == "embedding" else 2 * forward,
+    ),
+    wrong(
+        "the last position alone read out",
+        "In training every position is read out, not only the last of a text: 2 C V for each token.",
+        output=lambda c: 2 * c.C * c.V / c.T,
     ),
     wrong(
         "looking up as a product",
@@ -139,6 +156,6 @@ MISTAKES = (
         "total without attention",
         "The total is that of all parts. This one is what the rule of thumb has, two FLOPs a parameter, which leaves "
         "the scores out.",
-        total=lambda forward: sum(n for part, n in forward.items() if part != "attention"),
+        total=lambda parts: sum(n for part, n in parts.items() if part != "attention"),
     ),
 )

@@ -27,6 +27,13 @@ def added_without_repeats(v):
     return d
 
 
+def last_place_wins(v):
+    """dtokens[ids] = dx."""
+    d = read_out(v)
+    d[v.ids] = v.dx
+    return d
+
+
 def rows_overwritten(v):
     """The rows that were read get what the bottom says, in place of what the top says."""
     d = read_out(v)
@@ -116,6 +123,23 @@ MISTAKES = (
         "dtokens[ids] += dx adds once for each row, however often its id stands in ids. np.add.at or layers.embedding "
         "adds every time.",
         dtokens=added_without_repeats,
+    ),
+    wrong(
+        "the last of the same token's blames",
+        "dtokens[ids] = dx writes over what the read-out had put there, and of a token that comes twice the last place "
+        "alone counts. Everything is added: np.add.at.",
+        dtokens=last_place_wins,
+    ),
+    wrong(
+        "the top's part not turned",
+        "The read-out multiplies by tokens.T, so its part of the gradient has the shape (C, V). Turn it, with .T, "
+        "before the two are added.",
+        dtokens=lambda v: looked_up(v) + read_out(v).T,
+    ),
+    wrong(
+        "the top's part reshaped",
+        "reshape gives a (C, V) array the shape (V, C), but leaves its numbers in their old order. .T turns it.",
+        dtokens=lambda v: looked_up(v) + read_out(v).T.reshape(v.tokens.shape),
     ),
     wrong(
         "only the tokens that were read",

@@ -9,7 +9,7 @@ from ...grader.exercise import Part
 from ...grader.values import Question, Values
 from . import adamw_right, adamw_wrong
 
-WRITES = ("w", "m", "v")
+WRITES = ("m", "v", "w")  # in the order in which they are compared: what is wrong with m spoils the others
 
 
 def number_by_number(w, dw, m, v, *, step, rate, betas=(0.9, 0.999), eps=1e-8, decay=0.0):
@@ -56,7 +56,7 @@ EXERCISE = Values(
     by_hand=(
         question("first step", [1, 1], [0.5, -4], [0, 0], [0, 0], step=1, rate=0.1, betas=(0.5, 0.75), eps=0.0),
         question("first step", [1, 1], [0, 0], [0, 0], [0, 0], step=1, rate=0.1, betas=(0.5, 0.75)),
-        question("first step", [1], [3], [0], [0], step=1, rate=1.0, betas=(0.5, 0.75), eps=1.0),
+        question("first step", [1], [3], [0], [0], step=1, rate=1.0, betas=(0.75, 0.5), eps=1.0),
         question("later steps", [1], [4], [2], [8], step=2, rate=1.0, betas=(0.5, 0.75), eps=0.0),
         question("later steps", [1], [4], [2], [8], step=0, rate=1.0),
         question("decay", [10], [2], [0], [0], step=1, rate=0.5, betas=(0.5, 0.75), decay=0.1),

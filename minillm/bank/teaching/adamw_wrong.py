@@ -12,7 +12,7 @@ def keep(a, new):
     a[...] = new
 
 
-# The steps of a right answer.  s holds w, dw, m, v, step, rate, b1, b2, eps, decay.
+# The steps of a right answer.  s holds w, dw, m, v, old_m, old_v, step, rate, b1, b2, eps, decay.
 STEPS = types.SimpleNamespace(
     refuse=lambda step: step < 1,
     gradient=lambda s: s.dw,
@@ -40,6 +40,7 @@ def wrong(name, says, **steps):
         with np.errstate(all="ignore"):
             s.g = do.gradient(s)
             new_m, new_v = do.mean(s), do.square(s)
+            s.old_m, s.old_v = m.copy(), v.copy()
             do.keep(m, new_m)
             do.keep(v, new_v)
             s.m, s.v = new_m, new_v
@@ -86,6 +87,25 @@ MISTAKES = (
         corrected_square=lambda s: s.v / (1 - np.float64(s.b2) ** (s.step - 1)),
     ),
     wrong(
+        "bias correction of the next step",
+        "The correction is one step ahead: at step 1 it divides by 1 - b^2. At step s it divides by 1 - b^s.",
+        corrected_mean=lambda s: s.m / (1 - s.b1 ** (s.step + 1)),
+        corrected_square=lambda s: s.v / (1 - s.b2 ** (s.step + 1)),
+    ),
+    wrong(
+        "bias correction of the first step",
+        "1 - b is right at step 1 alone. At step s, m and v hold a share of 1 - b^s: the power is missing.",
+        corrected_mean=lambda s: s.m / (1 - s.b1),
+        corrected_square=lambda s: s.v / (1 - s.b2),
+    ),
+    wrong(
+        "w moves before m and v",
+        "w moves by the m and v from before this step, so that the gradient of this step has no say. m and v come "
+        "first.",
+        corrected_mean=lambda s: s.old_m / (1 - s.b1**s.step),
+        corrected_square=lambda s: s.old_v / (1 - s.b2**s.step),
+    ),
+    wrong(
         "epsilon inside the root",
         "eps is under the root here. In Adam it is added to the root: sqrt(v) + eps.",
         below=lambda s: np.sqrt(s.vhat + s.eps),
@@ -113,6 +133,12 @@ MISTAKES = (
         move=lambda s: s.w - s.rate * s.mhat / s.d,
     ),
     wrong(
+        "decay of the new weights",
+        "The weights are moved first, and then a share of the moved ones is taken off. The decay is a share of the w "
+        "from before the step.",
+        move=lambda s: (1 - s.rate * s.decay) * (s.w - s.rate * s.mhat / s.d),
+    ),
+    wrong(
         "decay lets the weights grow",
         "rate * decay * w was added to the weights. It is taken off, so that they shrink.",
         move=lambda s: s.w - s.rate * s.mhat / s.d + s.rate * s.decay * s.w,
@@ -126,6 +152,14 @@ MISTAKES = (
         corrected_square=lambda s: s.v / (1 - s.b1**s.step),
     ),
     wrong(
+        "betas of its own",
+        "0.9 and 0.999 are written into the function, whatever `betas` says.",
+        mean=lambda s: 0.9 * s.m + (1 - 0.9) * s.g,
+        square=lambda s: 0.999 * s.v + (1 - 0.999) * s.g**2,
+        corrected_mean=lambda s: s.m / (1 - 0.9**s.step),
+        corrected_square=lambda s: s.v / (1 - 0.999**s.step),
+    ),
+    wrong(
         "old and new exchanged",
         "What was remembered is weighted with 1 - b, and the new gradient with b. It is the other way round: "
         "m = b1 m + (1 - b1) dw.",
@@ -133,10 +167,22 @@ MISTAKES = (
         square=lambda s: (1 - s.b2) * s.v + s.b2 * s.g**2,
     ),
     wrong(
+        "old and new exchanged in m",
+        "m weights what was remembered with 1 - b1, and the new gradient with b1. It is the other way round: "
+        "m = b1 m + (1 - b1) dw. v is right.",
+        mean=lambda s: (1 - s.b1) * s.m + s.b1 * s.g,
+    ),
+    wrong(
         "the new gradient not weighted",
         "The new gradient is added whole: m = b1 m + dw. A running mean weights it with 1 - b1.",
         mean=lambda s: s.b1 * s.m + s.g,
         square=lambda s: s.b2 * s.v + s.g**2,
+    ),
+    wrong(
+        "m takes the whole gradient",
+        "m = b1 m + dw, as in some kinds of momentum. Here m is a running mean, and weights the new gradient with "
+        "1 - b1; v is right.",
+        mean=lambda s: s.b1 * s.m + s.g,
     ),
     wrong(
         "root forgotten",
@@ -147,6 +193,13 @@ MISTAKES = (
         "uphill",
         "The step goes along the gradient, so the loss grows. It goes against it.",
         move=lambda s: s.w + s.rate * s.mhat / s.d - s.rate * s.decay * s.w,
+    ),
+    wrong(
+        "nothing changed in place",
+        "w, m and v of the caller are what they were. m = ... gives the name m to a new array; m[...] = ... changes "
+        "the array itself, and so for v and w.",
+        keep=forgotten,
+        keep_w=forgotten,
     ),
     wrong(
         "w not changed in place",

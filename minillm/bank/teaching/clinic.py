@@ -21,7 +21,7 @@ from ...grader.exercise import Mistake, Part
 from .runs import CLIP, EVERY, HABITS, MEASURE, stored
 
 FAULTS = tuple(name for name in HABITS if name != "healthy")
-WORDS = ("healthy", *FAULTS)
+WORDS = (*FAULTS, "healthy")  # the last is no right word for any run
 # Shuffled once and for all, so that nobody reads the answer here in passing.
 SEALED = sorted(FAULTS, key=lambda word: hashlib.sha256(f"clinic {word}".encode()).digest())
 CASES = dict(zip("ABCDEFGHIJKL", SEALED, strict=True))

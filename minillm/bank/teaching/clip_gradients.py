@@ -74,7 +74,7 @@ EXERCISE = Values(
         question("short", 10.0, w=[3.0], b=[4.0]),
         question("short", 1.0, w=[0.0], b=[0.0]),
         question("trees", 2.0, norm={"g": [6.0], "b": [0.0]}, w=[8.0]),
-        question("limits", None, w=[3.0], b=[4.0]),
+        question("limits", None, w=[-1.0, 2.0], b=[2.0, 4.0]),
         question("limits", 0.0, ValueError, w=[3.0], b=[4.0]),
     ),
     draw=draw,

@@ -74,6 +74,20 @@ def divide(arrays, norm, limit):
         a *= factor
 
 
+def nan_for_zeros(arrays, norm, limit):
+    """The same with NumPy's numbers, which divide by zero."""
+    factor = np.minimum(1, limit / np.float64(norm))
+    for a in arrays:
+        a *= factor if norm else np.nan
+
+
+def upside_down(arrays, norm, limit):
+    """By the length over the limit."""
+    if norm > limit:
+        for a in arrays:
+            a *= norm / limit
+
+
 def to_length_one(arrays, norm, limit):
     """Divided by the length, and not multiplied by the limit."""
     if norm > limit:
@@ -104,6 +118,17 @@ MISTAKES = (
         norm=lambda arrays: sum(whole([a]) for a in arrays),
     ),
     wrong(
+        "length of the longest array",
+        "The longest of the arrays gives the length here. The length of the whole is the root of the sum of all "
+        "squares.",
+        norm=lambda arrays: max(whole([a]) for a in arrays),
+    ),
+    wrong(
+        "sizes for squares",
+        "The sizes of the numbers were added, without squares and root.",
+        norm=lambda arrays: sum(float(abs(a).sum()) for a in arrays),
+    ),
+    wrong(
         "root forgotten",
         "This is the sum of the squares. The length is its root.",
         norm=lambda arrays: whole(arrays) ** 2,
@@ -129,6 +154,16 @@ MISTAKES = (
         scale=to_length_one,
     ),
     wrong(
+        "the factor upside down",
+        "The gradient is multiplied by length / limit, and grows. limit / length makes it shorter.",
+        scale=upside_down,
+    ),
+    wrong(
+        "nothing returned",
+        "The scaling is done, and nothing comes back. The length before the scaling is due.",
+        result=lambda arrays, norm: None,
+    ),
+    wrong(
         "length after clipping returned",
         "What came back is the length after the scaling. The length before it tells how wild the step would have been.",
         result=lambda arrays, norm: whole(arrays),
@@ -150,14 +185,30 @@ MISTAKES = (
         scale=divide,
     ),
     wrong(
+        "zeros become NaN",
+        "A gradient of zeros is multiplied by limit / 0, and 0 times infinity is NaN, which is no number. It should "
+        "stay as it is.",
+        scale=nan_for_zeros,
+    ),
+    wrong(
         "None not understood",
         "A limit of None turns clipping off, and still measures.",
         absent=lambda limit: False,
     ),
     wrong(
+        "None compared with 0",
+        "None <= 0 raises a TypeError. Ask first whether the limit is None.",
+        refuse=lambda limit: limit <= 0,
+    ),
+    wrong(
+        "0 taken for None",
+        "`if limit` is false for 0 as well as for None, so that 0 turns clipping off. A ValueError is due.",
+        refuse=lambda limit: False,
+        absent=lambda limit: not limit,
+    ),
+    wrong(
         "0 not refused",
         "A limit of 0 would stop all learning, and a negative one would turn it round. A ValueError is due.",
         refuse=lambda limit: False,
-        absent=lambda limit: limit is None or limit <= 0,
     ),
 )

@@ -63,6 +63,7 @@ EXERCISE = Values(
         question("warm-up", 1, kind="linear", steps=10, warmup=4, rate=8.0),
         question("warm-up", 3, kind="cosine", steps=10, warmup=4, rate=8.0),
         question("warm-up", 2, kind="linear", steps=10, warmup=4, rate=8.0, final=4.0),
+        question("warm-up", 4, kind="constant", steps=10, warmup=6, rate=6.0, cooldown=0.8),
         question("linear", 4, kind="linear", steps=10, warmup=4, rate=7.0),
         question("linear", 10, kind="linear", steps=10, warmup=4, rate=7.0),
         question("linear", 6, kind="linear", steps=10, warmup=4, rate=9.0, final=2.0),
@@ -72,7 +73,8 @@ EXERCISE = Values(
         question("cosine", 3, kind="cosine", steps=4, warmup=1, rate=8.0),
         question("cosine", 5, kind="cosine", steps=6, warmup=4, rate=8.0),
         question("constant", 5, kind="constant", steps=10, rate=6.0, cooldown=0.5),
-        question("constant", 10, kind="constant", steps=10, rate=11.0, cooldown=1.0),
+        question("constant", 10, kind="constant", steps=10, rate=10.0, cooldown=0.9),
+        question("constant", 6, kind="constant", steps=10, warmup=6, rate=9.0, cooldown=0.8),
         question("constant", 8, kind="constant", steps=10, rate=6.0, cooldown=0.5),
     ),
     draw=draw,
@@ -81,8 +83,8 @@ EXERCISE = Values(
     hints=(
         "Three questions, in this order: is the warm-up still going on? Has the fall begun? If so, what share of it is "
         "left?",
-        "The fall begins at step `warmup` (at step 1, if there is none) with the whole rate, and would reach `final` "
-        "at step steps + 1. So a share of (steps + 1 - step) / (steps + 1 - start) is left of it.",
+        "The fall of linear and cosine begins at step `warmup` (at step 1, if there is none) with the whole rate, and "
+        "would reach `final` at step steps + 1. So a share of (steps + 1 - step) / (steps + 1 - start) is left of it.",
         "The cosine takes that share, call it left, and bends it: (1 - cos(pi left)) / 2. The rate is final + (rate - "
         "final) * left in each case; for constant, start is steps - round(cooldown * steps), but not before the "
         "warm-up is over.",

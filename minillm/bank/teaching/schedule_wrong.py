@@ -11,13 +11,19 @@ def bent(left):
     return (1 - math.cos(math.pi * left)) / 2
 
 
+def cooled(s):
+    """The step at which the last `cooldown` of all steps begins."""
+    return s.steps - round(s.cooldown * s.steps)
+
+
 # The steps of a right answer.  s holds the arguments, and start and left as they become known.
 STEPS = types.SimpleNamespace(
     known=lambda s: s.kind in ("cosine", "linear", "constant"),
     warm=lambda s: s.rate * s.step / s.warmup,
     warming=lambda s: s.step < s.warmup,
     start=lambda s: max(s.warmup, 1),
-    rest=lambda s: max(s.warmup, s.steps - round(s.cooldown * s.steps)),
+    rest=lambda s: max(s.warmup, cooled(s)),
+    waiting=lambda s: s.step <= s.start,
     left=lambda s: (s.steps + 1 - s.step) / (s.steps + 1 - s.start),
     ends=lambda left: max(0.0, left),
     wave=bent,
@@ -38,7 +44,7 @@ def wrong(name, says, **steps):
         if do.warming(s):
             return do.warm(s)
         s.start = do.rest(s) if kind == "constant" else do.start(s)
-        if step <= s.start:
+        if do.waiting(s):
             return rate
         s.left = do.ends(do.left(s))
         s.left = do.wave(s.left) if kind == "cosine" else do.line(s.left)
@@ -82,6 +88,12 @@ MISTAKES = (
         left=lambda s: (s.steps + 1 - s.step) / (s.steps + 1),
     ),
     wrong(
+        "the fall counted from step 1",
+        "The fall is counted from step 1, warm-up and all, so that the rate jumps down where the warm-up ends. It "
+        "begins at step `warmup`.",
+        start=lambda s: 1,
+    ),
+    wrong(
         "final ignored",
         "The rate falls to 0. It falls to `final`.",
         rate=lambda s: s.rate * s.left,
@@ -90,6 +102,12 @@ MISTAKES = (
         "final added on top",
         "final was added to the whole fall, so that the curve begins at rate + final. What falls is rate - final.",
         rate=lambda s: s.final + s.rate * s.left,
+    ),
+    wrong(
+        "stopped at final",
+        "The rate falls as if to 0, and stops where it meets `final`. The whole fall goes to `final`: what falls is "
+        "rate - final.",
+        rate=lambda s: max(s.final, s.rate * s.left),
     ),
     wrong(
         "negative after the end",
@@ -106,6 +124,18 @@ MISTAKES = (
         "a whole wave",
         "The cosine goes through a whole wave, down and up again: the angle should run from 0 to pi, not to 2 pi.",
         wave=lambda left: (1 + math.cos(2 * math.pi * left)) / 2,
+    ),
+    wrong(
+        "a wave that rises",
+        "The wave begins at `final` and rises. It falls: it is 1 where all of the fall is left, and 0 where none is.",
+        waiting=lambda s: s.kind != "cosine" and s.step <= s.start,
+        wave=lambda left: 1 - bent(left),
+    ),
+    wrong(
+        "twice the angle",
+        "(1 - cos(2 pi a)) / 2 is a whole wave, from `final` up and down again. The angle is pi a.",
+        waiting=lambda s: s.kind != "cosine" and s.step <= s.start,
+        wave=lambda left: (1 - math.cos(2 * math.pi * left)) / 2,
     ),
     wrong(
         "cosine for linear",
@@ -127,6 +157,31 @@ MISTAKES = (
         "cooldown as a number of steps",
         "cooldown was taken for a number of steps. It is a fraction of all steps: round(cooldown * steps).",
         rest=lambda s: max(s.warmup, s.steps - round(s.cooldown)),
+    ),
+    wrong(
+        "cooldown counted from the beginning",
+        "Here the rate falls after a share of `cooldown` of all steps. It is the last `cooldown` of them in which it "
+        "falls.",
+        rest=lambda s: max(s.warmup, s.steps - round((1 - s.cooldown) * s.steps)),
+    ),
+    wrong(
+        "constant without a warm-up",
+        'With kind = "constant" the warm-up is forgotten: all three kinds have one.',
+        warming=lambda s: s.step < s.warmup and s.kind != "constant",
+        rest=cooled,
+    ),
+    wrong(
+        "the fall begins in the warm-up",
+        "Where the cooldown would begin before the warm-up is over, the warm-up stops and the rate falls. The fall "
+        "waits until the rate is at its top.",
+        warming=lambda s: s.step < s.warmup and (s.kind != "constant" or s.step < cooled(s)),
+        rest=lambda s: cooled(s) if s.step < s.warmup else STEPS.rest(s),
+    ),
+    wrong(
+        "the fall counted from within the warm-up",
+        "The cooldown would begin before the warm-up is over, and its line is counted from there, so that the rate "
+        "jumps down where the warm-up ends. The fall begins at step `warmup` then.",
+        rest=cooled,
     ),
     wrong(
         "any kind accepted",
