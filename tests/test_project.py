@@ -40,7 +40,7 @@ ORDER = [
     ["gpt", "optim", "check", "checkpoints", "widgets", "dashboard"],
     ["sample", "recipe", "passes", "precision", "inside", "kernels.checks", "grader.counterexample"],
     ["sources", "report", "workers", "grader.exercise"],
-    ["grader.trial", "grader.private", "grader.diagnosis", "grader.parcel"],
+    ["grader.trial", "grader.private", "grader.diagnosis", "grader.parcel", "stored"],
     ["exam"],
     ["rung"],
     ["plan"],

@@ -1,7 +1,13 @@
 """Right answers to top_p, each written in another way: none of them may be refused."""
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+
+
+def softmax(scores):
+    """Probabilities along the last axis, by SciPy."""
+    from scipy.special import softmax
+
+    return softmax(scores, axis=-1)
 
 
 def row_by_row(logits, p):
@@ -28,7 +34,7 @@ def by_a_count(logits, p):
     if not 0 < p <= 1:
         raise ValueError(f"p is {p}")
     rank = np.argsort(np.argsort(-logits, axis=-1, kind="stable"), axis=-1, kind="stable")
-    sums = np.cumsum(-np.sort(-softmax(logits, axis=-1), axis=-1), axis=-1)
+    sums = np.cumsum(-np.sort(-softmax(logits), axis=-1), axis=-1)
     needed = logits.shape[-1] if p == 1 else 1 + (sums < p).sum(-1, keepdims=True)
     return np.where(rank < needed, logits, -np.inf)
 
@@ -40,7 +46,7 @@ def shifted_sums(logits, p):
     if not 0 < p < 1:
         raise ValueError
     order = np.argsort(-logits, axis=-1, kind="stable")
-    sums = np.exp(log_softmax(np.take_along_axis(logits, order, axis=-1), axis=-1)).cumsum(axis=-1)
+    sums = softmax(np.take_along_axis(logits, order, axis=-1)).cumsum(axis=-1)
     before = np.concatenate([np.zeros_like(sums[..., :1]), sums[..., :-1]], axis=-1)
     inverse = np.argsort(order, axis=-1)
     return np.where(np.take_along_axis(before < p, inverse, axis=-1), logits, -np.inf)
