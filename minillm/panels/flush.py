@@ -14,7 +14,7 @@ from ..check import using
 from ..describe import number
 
 BATCH = 2**22  # tokens that the loss is the mean of, in a large training run
-LOW, HIGH = -70, 24  # exponents of 2 at the ends of the picture
+LOW, HIGH = -60, 24  # exponents of 2 at the ends of the picture
 LAYERS = "linear embedding layer_norm gelu attention softmax rotary".split()
 
 
@@ -84,14 +84,14 @@ def draw(format, log2_scale):
             bins=np.arange(LOW, HIGH + 1, 1.0),
             ax=ax,
         )
-        ax.set(xlim=(LOW, HIGH), ylim=(0, 12))
+        ax.set(xlim=(LOW, HIGH), ylim=(0, 14))
         edges = [np.log2(form.smallest) - 1, np.log2(form.normal), np.log2(form.largest)]
         zones = [(LOW, edges[0], "becomes 0"), (edges[0], edges[1], "coarse"), (edges[2], HIGH, "infinite")]
         for (low, high, word), colour in zip(zones, (ORANGE, GREY, ORANGE), strict=True):
             low, high = max(low, LOW), min(high, HIGH)
             if high > low:
                 ax.axvspan(low, high, color=colour, alpha=0.15, zorder=0, label=f"_{word}")
-                ax.text((low + high) / 2, 11.2, word, ha="center", va="center", fontsize=8.5, color="#444444")
+                ax.text((low + high) / 2, 13.1, word, ha="center", va="center", fontsize=8.5, color="#444444")
     ends = f"It holds numbers from {number(form.smallest)} to {form.largest:.5g}."
     return figure, (
         f"{format}, loss times {number(scale)}: of the gradients that layers send back, {zero:.1%} become 0, "
