@@ -816,6 +816,9 @@ def test_a_wrong_diagnosis_has_a_name_and_strange_cases_are_passed_over():
 @pytest.mark.parametrize("answer", [None, [], "A", len, 3, {"A"}])
 def test_only_a_dict_is_a_diagnosis(answer):
     assert CLINIC.unfit(answer) == f'it must be a dict like {{"A": "healthy", ...}}, but it is {article(answer)}'
+    swapped = 'it must be a dict like {"A": "healthy", ...}; here cases and words stand in each other\'s place'
+    assert CLINIC.unfit({"ill": "B", " Healthy": "A"}) == swapped
+    assert CLINIC.unfit({"ill": "B", "A": "healthy"}) is CLINIC.unfit({}) is None
     assert CLINIC.unfit(HostileDict()) is None and not any(row.got for row in CLINIC.judge(HostileDict(A=1), 0).rows)
 
 

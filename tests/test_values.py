@@ -1,12 +1,16 @@
 """values.py: a plain function is asked, its result taken apart and compared, and what it changed is told."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from minillm.grader import values
 from minillm.grader.exercise import Mistake, Part
 from minillm.grader.guard import Unfit
-from minillm.grader.values import Question, Values
+from minillm.grader.sink import Sink
+from minillm.grader.trial import Trusted
+from minillm.grader.values import Call, Question, Values
 
 
 def scale(w, dw, *, rate):
@@ -140,6 +144,9 @@ def test_a_result_that_shares_memory_with_an_argument_is_told():
         (np.ones((2, 1)), np.ones(2), False),
         (float("nan"), float("nan"), True),
         (2**70, 2**70, True),
+        (Fraction(4, 2), 2, True),
+        (Fraction(1, 3), 0.3, False),
+        ([Fraction(1, 3), 1], [1 / 3, 1.0], True),
         ([(98, 99)], [[98, 99]], True),
     ],
 )
@@ -161,6 +168,31 @@ def test_a_difference_is_said_in_a_line_that_can_be_read():
     assert say(3, "cut") == "it returned a number (3), but a text is due"
     assert say([1, 2, 3], [1, 2]) == "the result has shape (3,), but it must be (2,)"
     assert say({"b": 1}, {"a": 1}) == "it returned b, but a is due"
+
+
+def test_a_tree_that_is_built_otherwise_is_told_by_its_first_branch():
+    say = lambda got, want: values.mismatch(values.leaves(got), values.leaves(want))
+    due = {"ffn": {"there": 1, "back": 2}, "total": {"there": 1, "back": 2}}
+    pairs = {"ffn": (1, 2), "total": (1, 2)}
+    assert say(due | {"total": 3}, due) == "total must have the keys there, back, but it is a number (3)"
+    assert say(pairs, due) == "ffn must have the keys there, back, but it is an array (2,) ([1 2])"
+    assert say({"there": {"ffn": 1, "total": 1}, "back": {"ffn": 2}}, due) == "the key ffn is missing"
+    assert say({"ffn": due["ffn"]}, due) == "the key total is missing"
+    assert say({"a": 1, "b": {"c": 1, "d": 2}}, {"a": 1, "b": 3}) == "b must be a number (3), but it has c, d"
+    assert say({"a": 1, "b": "3"}, {"a": 1, "b": 3}) == "b must be a number (3), but it is a text"
+
+
+def test_what_is_written_is_compared_in_the_order_of_the_question_and_apart_from_what_came_back():
+    both = Question("step", {"w": np.ones(1), "m": np.ones(1)}, writes=("m", "w"))
+    result = lambda f: Call(both).go(f, Trusted(f, Sink())).result
+    told = lambda answer, right: values.mismatch(result(answer), result(right))
+
+    def doubled(w, m):
+        w *= 2
+        m *= 2
+
+    assert told(lambda w, m: None, doubled) == "m afterwards: expected [2.]  yours [1.]"
+    assert told(lambda w, m: w + 1, doubled) == "it returned an array (1,) ([2.]), but None is due"
 
 
 def test_a_question_is_shown_with_what_is_needed():

@@ -27,9 +27,12 @@ class Diagnosis(Exercise):
     def unfit(self, answer):
         """One sentence if the answer is no dict, else None."""
         example = f'{{"{[*self.cases][0]}": "{self.words[0]}", ...}}'
-        return (
-            None if issubclass(type(answer), dict) else f"it must be a dict like {example}, but it is {article(answer)}"
-        )
+        if not issubclass(type(answer), dict):
+            return f"it must be a dict like {example}, but it is {article(answer)}"
+        keys = {plain(key).lower() for key in dict.keys(answer)}
+        if keys and keys <= {*self.words}:
+            return f"it must be a dict like {example}; here cases and words stand in each other's place"
+        return None
 
     def judge(self, answer, seed):
         """The Judgement of a dict of diagnoses; nothing is drawn, so the seed does not matter."""

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import inspect
 import typing
+from fractions import Fraction
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Question:
     options: dict = dataclasses.field(default_factory=dict)
     label: str = ""  # what a reader of the counterexample must know beside what is shown
     raises: type | None = None  # the exception that is due
-    writes: tuple = ()  # the arguments that it must change in place; what they are afterwards is part of the result
+    writes: tuple = ()  # the arguments that it must change in place; part of the result, and compared in this order
     drawn: bool = False  # at random, anew at every call
 
     @property
@@ -124,11 +125,11 @@ class Call:
             return self
         self.result, shared = outcome.value
         now = {**arguments, **options}
+        for name in question.writes:
+            after = guard.call(leaves, now[name], name + AFTERWARDS).value
+            self.result |= after if after is not None else {f"{name}{AFTERWARDS}": np.zeros(0)}
         for name, before in {**question.arguments, **question.options}.items():
-            if name in question.writes:
-                after = guard.call(leaves, now[name], name + AFTERWARDS).value
-                self.result |= after if after is not None else {f"{name}{AFTERWARDS}": np.zeros(0)}
-            elif changed(before, now[name]):
+            if name not in question.writes and changed(before, now[name]):
                 self.change[name] = np.zeros(())
         self.change |= dict.fromkeys((f"result {name}" for name in shared), np.zeros(()))
         return self
@@ -188,7 +189,7 @@ def leaves(result, path=""):
         for place, item in enumerate(result):
             found |= leaves(item, f"{path}[{place}]")
         return found
-    if issubclass(kind, (np.ndarray, np.generic, float, int)) and (array := numbers(result)) is not None:
+    if issubclass(kind, (np.ndarray, np.generic, float, int, Fraction)) and (array := numbers(result)) is not None:
         return {path: array}
     raise Unfit(f"returned {article(result)}, which is nothing that can be compared")
 
@@ -196,11 +197,11 @@ def leaves(result, path=""):
 def numbers(thing):
     """A number, an array of numbers, or lists of them as an array of float32, float64 or int64; None if it is none."""
     if isinstance(thing, (list, tuple)) and not all(
-        isinstance(a, (int, float, np.generic, np.ndarray)) for a in walk(thing)
+        isinstance(a, (int, float, Fraction, np.generic, np.ndarray)) for a in walk(thing)
     ):
         return None
     try:
-        array = np.asarray(thing)
+        array = np.asarray(thing, float if any(type(a) is Fraction for a in walk(thing)) else None)
     except ValueError:  # rows of different lengths
         return None
     if array.dtype.kind == "O" and array.ndim == 0 and isinstance(thing, int):
@@ -234,7 +235,8 @@ def alteration(name, change):
 def mismatch(got, want):
     """One line about the first piece of a result that is not what it should be, or None if all are."""
     if got.keys() != want.keys():
-        return f"{what(got)}, but {due(want)}"
+        back = [{path: a for path, a in each.items() if AFTERWARDS not in path} for each in (got, want)]
+        return unlike(*(back if back[0].keys() != back[1].keys() else (got, want)))
     for path, w in want.items():
         g = got[path]
         kind = path.rpartition(" ")[2]
@@ -250,6 +252,23 @@ def mismatch(got, want):
             if wrong.any():
                 return in_numbers(path or "result", g, w, wrong, tree=bool(path))
     return None
+
+
+def unlike(got, want):
+    """One line about two results that are not built alike; of two trees, about the first branch that is not."""
+    missing = next((path for path in want if path not in got), "[")
+    if min(len(got), len(want)) > 1 and not missing.startswith("["):
+        branch = missing.partition(" ")[0]
+        of = lambda pieces: {
+            path.removeprefix(branch).strip(): a
+            for path, a in pieces.items()
+            if path == branch or path.startswith((f"{branch} ", f"{branch}["))
+        }
+        if not of(got):
+            return f"the key {branch} is missing"
+        is_due = f"have the keys {', '.join(of(want))}" if len(of(want)) > 1 else f"be {kinds(of(want))}"
+        return f"{branch} must {is_due}, but it {'is' if len(of(got)) == 1 else 'has'} {kinds(of(got))}"
+    return f"{what(got)}, but {due(want)}"
 
 
 def what(pieces):
