@@ -1,4 +1,4 @@
-"""The command line: python -m minillm doctor | train | write | grade | ladder | fit."""
+"""The command line: python -m minillm doctor | train | write | grade | ladder | fit | predict | score."""
 
 import argparse
 import contextlib
@@ -50,6 +50,8 @@ def parser():
         "grade": _grade_options,
         "ladder": _ladder_options,
         "fit": _fit_options,
+        "predict": _predict_options,
+        "score": _score_options,
     }
     for name, add in parts.items():
         parts[name] = add(lambda words, name=name: commands.add_parser(name, help=words, description=words, **form))
@@ -134,6 +136,23 @@ def _fit_options(make):
     from . import fit
 
     return fit.options(make)
+
+
+def _predict_options(make):
+    part = make("Register what the larger runs of a plan will come to, before they are trained.")
+    part.add_argument("plan", metavar="NAME", help="quick, full, shakespeare, or a plan of your own, file.yaml")
+    part.add_argument("--language", nargs="+", metavar="NAME", help="of those in the plan, instead of its choice")
+    part.add_argument("--seed", nargs="+", type=int, metavar="N", help="instead of the plan's seeds")
+    part.add_argument("--runs", metavar="FILE", help="results of the ladder (default: runs/NAME.jsonl)")
+    part.add_argument("--out", metavar="FOLDER", default="runs/registered", help="default: runs/registered")
+    return part
+
+
+def _score_options(make):
+    part = make("Compare registered predictions with the runs that were made afterwards.")
+    part.add_argument("folder", metavar="FOLDER", help="of the predictions")
+    part.add_argument("runs", metavar="FILE", help="results of the held-out runs, such as runs/quick-heldout.jsonl")
+    return part
 
 
 def doctor(options):
@@ -224,6 +243,20 @@ def fit(options):
     return fit.main(options)
 
 
+def predict(options):
+    """Register predictions."""
+    from . import wager
+
+    return wager.predict(options)
+
+
+def score(options):
+    """Score predictions."""
+    from . import wager
+
+    return wager.main(options)
+
+
 def newest(folder="runs"):
     """The folder of the run whose checkpoint is the newest.  FileNotFoundError if there is none."""
     found = [path for name in ("last", "new", "previous") for path in pathlib.Path(folder).glob(f"*/{name}.npz")]
@@ -312,7 +345,16 @@ def _run(argv):
     if options.command is None:
         top.print_help()
         return 0
-    commands = {"doctor": doctor, "train": train, "write": write, "grade": grade, "ladder": ladder, "fit": fit}
+    commands = {
+        "doctor": doctor,
+        "train": train,
+        "write": write,
+        "grade": grade,
+        "ladder": ladder,
+        "fit": fit,
+        "predict": predict,
+        "score": score,
+    }
     return commands[options.command](options)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import datetime
 import json
 import os
 import pathlib
@@ -93,11 +94,11 @@ def collect(each, folder, i):
 
 def safely(each, tell=lambda steps: None):
     """The rows of a rung, one by one; what goes wrong becomes rows with the status "failed", and is not raised."""
-    made = set()
+    made, started = set(), now()
     try:
         for row in rung.train(each, tell):
             made.add(row["D"])
-            yield row | {"machine": kind()}
+            yield row | {"machine": kind(), "started": started, "finished": now()}
     except Exception as error:  # whatever it is: a run that failed is told of, never dropped
         length = each.batch_size * each.n_ctx
         try:
@@ -107,7 +108,13 @@ def safely(each, tell=lambda steps: None):
             about["code"] = rung.code()
         for D in (each.steps(D) * length for D in each.tokens):
             if D not in made:
-                yield {**about, "D": D, "loss": None, "status": "failed", "why": f"{type(error).__name__}: {error}"}
+                why = {"status": "failed", "why": f"{type(error).__name__}: {error}"}
+                yield {**about, "D": D, "loss": None, **why, "started": started, "finished": now()}
+
+
+def now():
+    """The time, in UTC, as ISO 8601 has it: a prediction must be older than the end of its run."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
 def kind():

@@ -35,7 +35,7 @@ ORDER = [
     ["grader.guard"],
     ["kernels", "kernels.one_token", "kernels.gpu"],
     ["kernels.cpu"],
-    ["backend", "batches", "tokenizer", "corpus", "counts", "shared", "figures", "staircase"],
+    ["backend", "batches", "tokenizer", "corpus", "counts", "shared", "figures", "staircase", "lawplot"],
     ["trees", "layers", "cache", "material", "pretrained", "pretend"],
     ["gpt", "optim", "check", "checkpoints", "widgets", "dashboard"],
     ["sample", "recipe", "passes", "precision", "inside", "kernels.checks", "grader.counterexample"],
@@ -44,7 +44,7 @@ ORDER = [
     ["exam"],
     ["rung"],
     ["plan"],
-    ["ladder"],
+    ["ladder", "wager"],
     ["train", "doctor", "grader.there_and_back", "grader.values"],
     ["panels.*"],
     ["bank.*"],  # the bank of exercises, and its chapters; among themselves they are free of circles
