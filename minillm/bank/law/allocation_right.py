@@ -4,6 +4,7 @@ import numpy as np
 
 
 def step_by_step(C, E, A, B, alpha, beta):
+    """As it was derived."""
     a = beta / (alpha + beta)
     G = (alpha * A / (beta * B)) ** (1 / (alpha + beta))
     N, D = G * (C / 6) ** a, (C / 6) ** (1 - a) / G
@@ -11,12 +12,14 @@ def step_by_step(C, E, A, B, alpha, beta):
 
 
 def in_logarithms(C, E, A, B, alpha, beta):
+    """In logarithms."""
     n = (np.log(alpha * A) - np.log(beta * B) + beta * np.log(C / 6)) / (alpha + beta)
     d = np.log(C / 6) - n
     return np.array([np.exp(n), np.exp(d), E + A * np.exp(-alpha * n) + B * np.exp(-beta * d)])
 
 
 def by_root(C, E, A, B, alpha, beta):
+    """The root of the slope."""
     from scipy.optimize import brentq
 
     slope = lambda x: np.log(alpha * A) - alpha * x - np.log(beta * B) + beta * (np.log(C / 6) - x)

@@ -15,6 +15,7 @@ def wrong(name, says, best, six=6, floor=True, tokens=lambda C, N, six: C / (six
 
 
 def right(c, A, B, alpha, beta):
+    """The N that is right, for c = C / 6."""
     return (alpha * A / (beta * B)) ** (1 / (alpha + beta)) * c ** (beta / (alpha + beta))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 
 def with_polyfit(x, reducible, runs, draws, level=0.95):
+    """NumPy's polyfit and percentile."""
     alphas = []
     for drawn in draws:
         rows = [i for run in drawn for i in range(len(runs)) if runs[i] == run]
@@ -13,6 +14,7 @@ def with_polyfit(x, reducible, runs, draws, level=0.95):
 
 
 def by_weights(x, reducible, runs, draws, level=0.95):
+    """All replicates at once, by weights."""
     weights = (np.asarray(draws)[:, :, None] == np.asarray(runs)).sum(1)
     u, v = np.log(x), np.log(reducible)
     total = weights.sum(1)
@@ -22,6 +24,7 @@ def by_weights(x, reducible, runs, draws, level=0.95):
 
 
 def by_lstsq(x, reducible, runs, draws, level=0.95):
+    """With an explicit matrix."""
     found = np.empty(len(draws))
     for i, drawn in enumerate(draws):
         rows = np.hstack([np.where(runs == run)[0] for run in drawn])

@@ -14,6 +14,7 @@ def slope(u, v):
 
 
 def middle(alphas, level):
+    """The ends as they should be."""
     return np.quantile(alphas, [(1 - level) / 2, (1 + level) / 2])
 
 
@@ -44,15 +45,18 @@ def wrong(name, says, **steps):
 
 
 def around(alphas, level):
+    """1.96 deviations around the mean."""
     return alphas.mean() - 1.96 * alphas.std(), alphas.mean() + 1.96 * alphas.std()
 
 
 def of_the_mean(alphas, level):
+    """The standard error of the mean."""
     error = alphas.std(ddof=1) / len(alphas) ** 0.5 if len(alphas) > 1 else 0.0
     return alphas.mean() - 1.96 * error, alphas.mean() + 1.96 * error
 
 
 def through_zero(u, v):
+    """A line without intercept."""
     return -float((u * v).sum() / (u * u).sum()) if u.any() else 0.0
 
 

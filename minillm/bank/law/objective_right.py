@@ -6,6 +6,7 @@ import numpy as np
 
 
 def in_loops(theta, N, D, loss, delta):
+    """Run by run."""
     e, a, b, alpha, beta = (float(x) for x in theta)
     total = 0.0
     for n, d, y in zip(N, D, loss, strict=True):
@@ -18,6 +19,7 @@ def in_loops(theta, N, D, loss, delta):
 
 
 def with_clip(theta, N, D, loss, delta):
+    """Huber's function by a residual that is clipped."""
     x = np.array([np.full(len(loss), theta[0]), theta[1] - theta[3] * np.log(N), theta[2] - theta[4] * np.log(D)])
     top = x.max(0)
     r = np.log(loss) - top - np.log(np.exp(x - top).sum(0))
@@ -26,6 +28,7 @@ def with_clip(theta, N, D, loss, delta):
 
 
 def with_scipy(theta, N, D, loss, delta):
+    """With SciPy's huber and logsumexp."""
     from scipy.special import huber, logsumexp
 
     terms = np.stack(np.broadcast_arrays(theta[0], theta[1] - theta[3] * np.log(N), theta[2] - theta[4] * np.log(D)))

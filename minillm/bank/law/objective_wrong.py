@@ -21,66 +21,80 @@ def _huber(r, delta):
 
 
 def averaged(theta, N, D, loss, delta):
+    """The mean over the runs."""
     return float(_huber(np.log(loss) - _law(theta, N, D), delta).mean())
 
 
 def of_losses(theta, N, D, loss, delta):
+    """Of the losses, not their logarithms."""
     return float(_huber(loss - np.exp(_law(theta, N, D)), delta).sum())
 
 
 def base_ten(theta, N, D, loss, delta):
+    """Logarithms to base ten."""
     return float(_huber((np.log(loss) - _law(theta, N, D)) / np.log(10), delta).sum())
 
 
 def whole_square(theta, N, D, loss, delta):
+    """Twice as much."""
     r = np.log(loss) - _law(theta, N, D)
     return float(np.where(np.abs(r) <= delta, r * r, 2 * delta * np.abs(r) - delta**2).sum())
 
 
 def squares_alone(theta, N, D, loss, delta):
+    """No straight part."""
     return float(((np.log(loss) - _law(theta, N, D)) ** 2 / 2).sum())
 
 
 def sizes_alone(theta, N, D, loss, delta):
+    """No square part."""
     return float(np.abs(np.log(loss) - _law(theta, N, D)).sum())
 
 
 def with_a_jump(theta, N, D, loss, delta):
+    """Not continuous at delta."""
     r = np.log(loss) - _law(theta, N, D)
     return float(np.where(np.abs(r) <= delta, r * r / 2, delta * np.abs(r)).sum())
 
 
 def steep(theta, N, D, loss, delta):
+    """A slope of 1 beyond delta."""
     r = np.log(loss) - _law(theta, N, D)
     return float(np.where(np.abs(r) <= delta, r * r / 2, np.abs(r) - delta / 2).sum())
 
 
 def one_side(theta, N, D, loss, delta):
+    """The size is not taken."""
     r = np.log(loss) - _law(theta, N, D)
     return float(np.where(r <= delta, r * r / 2, delta * (r - delta / 2)).sum())
 
 
 def no_floor(theta, N, D, loss, delta):
+    """Without E."""
     _, u, v = _logs(theta, N, D)
     return float(_huber(np.log(loss) - np.logaddexp(u, v), delta).sum())
 
 
 def swapped(theta, N, D, loss, delta):
+    """alpha for beta."""
     e, a, b, alpha, beta = theta
     return averaged((e, a, b, beta, alpha), N, D, loss, delta) * len(loss)
 
 
 def terms_added(theta, N, D, loss, delta):
+    """The logarithms are added."""
     e, u, v = _logs(theta, N, D)
     return float(_huber(np.log(loss) - (e + u + v), delta).sum())
 
 
 def the_largest(theta, N, D, loss, delta):
+    """Only the largest term."""
     e, u, v = _logs(theta, N, D)
     return float(_huber(np.log(loss) - np.maximum(np.maximum(e, u), v), delta).sum())
 
 
 def taken_as_they_are(theta, N, D, loss, delta):
+    """theta taken for E, A and B."""
     E, A, B, alpha, beta = theta
     law = E + A * np.asarray(N, float) ** -alpha + B * np.asarray(D, float) ** -beta
     with np.errstate(all="ignore"):
@@ -88,6 +102,7 @@ def taken_as_they_are(theta, N, D, loss, delta):
 
 
 def coefficients_as_they_are(theta, N, D, loss, delta):
+    """ln A and ln B taken for A and B."""
     E, A, B, alpha, beta = theta
     law = np.exp(E) + A * np.asarray(N, float) ** -alpha + B * np.asarray(D, float) ** -beta
     with np.errstate(all="ignore"):
@@ -95,6 +110,7 @@ def coefficients_as_they_are(theta, N, D, loss, delta):
 
 
 def overflowing(theta, N, D, loss, delta):
+    """exp before the logarithms are added."""
     with np.errstate(all="ignore"):
         E, A, B = np.exp(theta[:3])
         law = E + A * np.asarray(N, float) ** -theta[3] + B * np.asarray(D, float) ** -theta[4]
@@ -102,6 +118,7 @@ def overflowing(theta, N, D, loss, delta):
 
 
 def relative(theta, N, D, loss, delta):
+    """The difference as a share."""
     law = np.exp(_law(theta, N, D))
     return float(_huber((loss - law) / law, delta).sum())
 
