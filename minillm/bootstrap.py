@@ -53,14 +53,14 @@ class Bootstrap:
         """Losses that a new run at x could have: (draws,) + the shape of x.
 
         Each replicate's curve, times exp(noise): Student's t times fit.scatter, with as many degrees of freedom as
-        there are groups beyond the parameters.  The residuals of single runs hold the noise of their seeds; where the
+        there are rows beyond the parameters.  The residuals of single runs hold the noise of their seeds; where the
         rows are means over seeds, seed_noise, in log loss, is added to it.
         """
         if not np.isfinite(self.fit.scatter):
             raise ValueError("there are as many runs as parameters, so nothing says how far a new run will scatter.")
         curves = np.repeat(self.curves(*x), DRAWS, axis=0)
         rng = np.random.default_rng([self.seed, 1])
-        spare = max(self.n_groups - self.fit.surface.n_parameters, 1)
+        spare = len(self.fit.residuals) - self.fit.surface.n_parameters
         noise = self.fit.scatter * rng.standard_t(spare, curves.shape)
         return curves * np.exp(noise + seed_noise * rng.standard_normal(curves.shape))
 

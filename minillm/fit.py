@@ -41,7 +41,7 @@ def main(options):
     }
     made = None
     if options.bootstrap:
-        groups = data.groups("width", "n_layer", "seed") if data.has("width") and data.has("seed") else None
+        groups = trunks(data, found.surface.n_parameters)
         made = bootstrap.resample(found, groups=groups, replicates=options.bootstrap, seed=options.seed)
         told["intervals"] = {name: list(pair) for name, pair in made.constants(0.95).items()}
     if at is not None:
@@ -53,6 +53,13 @@ def main(options):
     else:
         print("\n".join(sentences(told, data, found)))
     return 0
+
+
+def trunks(data, n_parameters):
+    """The groups of runs that share a trunk: equal width and seed.  None where there are none, or too few to draw."""
+    names = [name for name in ("width", "n_layer", "seed") if data.has(name)]
+    groups = data.groups(*names) if {"width", "seed"} <= set(names) else None
+    return None if groups is None or groups.max() < n_parameters else groups
 
 
 def place(text):

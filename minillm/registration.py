@@ -92,7 +92,7 @@ def score(path, run):
     it had finished when the prediction was registered: then it is none.  The clock of the machine is believed.
     """
     told = read(path)
-    truth = float(run["loss"])
+    truth = float("nan" if run["loss"] is None else run["loss"])
     if run.get("status", "done") != "done" or not 0 < truth < float("inf"):
         raise ValueError(f"the run has no truth to tell: its status is {run.get('status')!r}, its loss {truth}.")
     for name in ("N", "D"):

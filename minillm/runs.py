@@ -130,12 +130,12 @@ def columns(**arrays):
         a = np.asarray(a)
         if a.dtype.kind in "USb" or (a.dtype == object and any(isinstance(x, (str, bytes, bool)) for x in a.flat)):
             raise ValueError(f"{name} holds text or truth values; turn the column into numbers.")
+        if a.dtype.kind == "c":
+            raise ValueError(f"{name} holds complex numbers; turn the column into real ones.")
         try:
             found[name] = a.astype(float).ravel()
         except (TypeError, ValueError, OverflowError):
             raise ValueError(f"{name} holds something that is no number; turn the column into numbers.") from None
-        if a.dtype.kind == "c":
-            raise ValueError(f"{name} holds complex numbers; turn the column into real ones.")
         bad = np.flatnonzero(~(np.isfinite(found[name]) & (found[name] > 0)))
         if len(bad):
             raise ValueError(

@@ -205,7 +205,7 @@ def _fit(logs, loss, names, Kind, floor, estimator, delta, scale, second):
 def _distinct(thetas):
     """How many of these minima differ by more than a hundredth in some parameter: thetas (S, p), the best first."""
     kept = []
-    for theta in thetas:
+    for theta in np.maximum(thetas, -12.0):  # a term of exp(-12) of the loss is none, however small it is
         if all(abs(theta - other).max() > 1e-2 for other in kept):
             kept.append(theta)
     return len(kept)

@@ -6,7 +6,7 @@ from test_gpt import VARIANTS, name, tiny_config
 
 from minillm import gpt, optim, trees
 from minillm.backend import plain
-from minillm.counts import count_bytes, count_parameters, flops_per_token
+from minillm.counts import count_by_convention, count_bytes, count_parameters, flops_per_token, training_flops
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=name)
@@ -93,3 +93,41 @@ def test_bytes_are_those_that_the_arrays_of_a_training_run_and_of_a_cache_really
         "cache": sum(layer.k.nbytes + layer.v.nbytes for layer in kept),
     }
     assert count_bytes(config) == count_bytes(config, config.n_ctx, 4)
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=name)
+def test_the_three_ways_to_count_n_are_sums_over_the_real_arrays(rng, variant):
+    config = tiny_config(ffn_width=20, **variant)
+    sizes = {path: a.size for path, a in trees.leaves(gpt.init(config, rng))}
+    tables = sum(size for path, size in sizes.items() if path in ("tokens", "positions", "unembed"))
+    read_out = sizes.get("unembed", sizes["tokens"])  # tied models read out with the token table
+    inner = sum(sizes.values()) - tables
+    assert count_by_convention(config) == {"N": inner, "N_readout": inner + read_out, "N_all": sum(sizes.values())}
+
+
+def test_the_flops_of_training_are_those_of_its_steps(rng):
+    config = tiny_config(ffn_width=20, positions="rotary", tied=False)
+    B, T, steps = 3, 6, 2
+    params = trees.map_leaves(lambda a: a.view(Counted), gpt.init(config, rng))
+    Counted.flops = 0
+    with plain():
+        for _ in range(steps):
+            ids, targets = rng.integers(0, 11, (2, B, T))
+            gpt.loss(params, ids=ids, targets=targets, config=config)[1]()
+    looked_up = steps * 2 * B * T * 11 * 8  # additions, which the embedding writes as a product
+    assert training_flops(config, steps * B * T, T) == Counted.flops - looked_up
+    assert training_flops(config, 12) == training_flops(config, 12, config.n_ctx)
+
+
+def test_parts_can_be_left_out_as_some_papers_do():
+    config = tiny_config(bias=False, norm="post")
+    parts = flops_per_token(config)
+    both = lambda part: parts[part]["forward"] + parts[part]["backward"]
+    whole = training_flops(config, 1000)
+    assert whole - training_flops(config, 1000, without=["attention"]) == 1000 * both("attention") > 0
+    matrices = count_parameters(config)["projections"] + count_parameters(config)["ffn"]
+    assert training_flops(config, 1000, without=["attention", "output"]) == 6 * matrices * 1000
+    for part in ("heads", "total"):
+        with pytest.raises(ValueError, match=f"there is no part '{part}'; there are embedding, projections"):
+            training_flops(config, 1000, without=[part])
+    assert training_flops(config, np.int64(2**62)) == 2**62 * both("total")
