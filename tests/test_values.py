@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minillm.grader import values
-from minillm.grader.exercise import Mistake, Part
+from minillm.grader.exercise import Fault, Mistake, Part, Told
 from minillm.grader.guard import Unfit
 from minillm.grader.sink import Sink
 from minillm.grader.trial import Trusted
@@ -119,6 +119,8 @@ def test_a_result_that_shares_memory_with_an_argument_is_told():
     pieces, shared = values.taken_apart([x := np.ones(3)], {"x": x, "y": np.ones(3)})
     assert shared == ["x"] and pieces.keys() == {""}
     assert values.alteration("result x", None).startswith("the result is x itself, or a view of it")
+    assert values.taken_apart(ids := [1, 2], {"ids": ids, "pair": (1, 2), "other": [1, 2]})[1] == ["ids"]
+    assert values.taken_apart([*ids], {"ids": ids})[1] == []
 
 
 @pytest.mark.parametrize(
@@ -140,6 +142,8 @@ def test_a_result_that_shares_memory_with_an_argument_is_told():
         (1e9, 1e9 * (1 + 1e-12), True),
         (np.float32(0.1), 0.1, True),
         (0.1001, 0.1, False),
+        (np.float16(0.1), 0.1, False),
+        (np.float16(0.125), 0.125, True),
         ([], [], True),
         (np.ones((2, 1)), np.ones(2), False),
         (float("nan"), float("nan"), True),
@@ -166,7 +170,8 @@ def test_a_difference_is_said_in_a_line_that_can_be_read():
     assert say("cat", "cut") == "expected 'cut'  yours 'cat'"
     assert say("x" * 200 + "a", "x" * 200 + "b").startswith("expected '") is False
     assert say(3, "cut") == "it returned a number (3), but a text is due"
-    assert say([1, 2, 3], [1, 2]) == "the result has shape (3,), but it must be (2,)"
+    assert say([1, 2, 3], [1, 2]) == "the result has shape (3,), but it must be (2,): expected [1 2]  yours [1 2 3]"
+    assert say([0] * 9, [1, 2]) == "the result has shape (9,), but it must be (2,)"
     assert say({"b": 1}, {"a": 1}) == "it returned b, but a is due"
 
 
@@ -193,6 +198,15 @@ def test_what_is_written_is_compared_in_the_order_of_the_question_and_apart_from
 
     assert told(lambda w, m: None, doubled) == "m afterwards: expected [2.]  yours [1.]"
     assert told(lambda w, m: w + 1, doubled) == "it returned an array (1,) ([2.]), but None is due"
+
+
+def test_the_same_fault_at_another_question_is_said_again():
+    asked = [question("step", [1, 2], [1, 1], 0.5), question("step", [3, 4], [1, 1], 0.5)]
+    told = Told(asked)
+    fault = lambda place, shows=("w",): Fault("FAIL", "the result has shape (3,)", place, shows)
+    assert told.anew(fault(0), "A name.") == "w = [1. 2.]\nthe result has shape (3,)\nA name."
+    assert told.anew(fault(1), "A name.") == "w = [3. 4.]\nthe result has shape (3,)"
+    assert told.anew(fault(1, ("w", "rate")), "A name.") == "the same  rate = 0.5"
 
 
 def test_a_question_is_shown_with_what_is_needed():

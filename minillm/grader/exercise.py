@@ -226,9 +226,10 @@ class Told:
             given = self.probes[fault.place].shown(new, label=not same)
             given = f"the same  {given}".strip() if same else given
             self.place, self.names = fault.place, (*self.names, *new) if same else fault.shows
-        lines = [line for line in (given, fault.says, sentence) if line and line not in self.lines]
+        anew = self.lines if given.startswith("the same") or not given else ()  # another question has an answer too
+        lines = [given, "" if fault.says in anew else fault.says, "" if sentence in self.lines else sentence]
         self.lines |= {fault.says, sentence}
-        return "\n".join(lines)
+        return "\n".join(line for line in lines if line)
 
 
 def agree(one, other):

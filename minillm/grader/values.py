@@ -144,13 +144,14 @@ class Call:
 
 
 def taken_apart(result, given):
-    """({path: array} of a result, the names of the arrays among the arguments that it shares memory with)."""
+    """({path: array} of a result, the names of the arguments that it is itself, or shares an array's memory with)."""
     pieces = leaves(result)
     arrays = [a for a in walk(result) if isinstance(a, np.ndarray)]
     shared = [
         name
         for name, argument in given.items()
-        if any(isinstance(b, np.ndarray) and any(np.may_share_memory(a, b) for a in arrays) for b in walk(argument))
+        if (result is argument and isinstance(argument, list))
+        or any(isinstance(b, np.ndarray) and any(np.may_share_memory(a, b) for a in arrays) for b in walk(argument))
     ]
     return pieces, shared
 
@@ -209,7 +210,8 @@ def numbers(thing):
     if array.dtype.kind not in "biuf" or array.size > HUGE:
         return None
     if array.dtype.kind == "f":
-        return array.astype(np.float64 if array.dtype.itemsize >= 8 else np.float32)
+        single = array.dtype.itemsize == 4  # what is coarser still is no excuse: it is judged as if it were float64
+        return array.astype(np.float32 if single else np.float64)
     return array.astype(np.int64)
 
 
@@ -228,7 +230,7 @@ def alteration(name, change):
     """One line about an argument that is no longer what it was, or that the result shares its memory with."""
     if name.startswith("result "):
         given = name.removeprefix("result ")
-        return f"the result is {given} itself, or a view of it: whoever changes one changes both; return a new array"
+        return f"the result is {given} itself, or a view of it: whoever changes one changes both; return a new one"
     return f"{name} was changed in place: whoever gave it still needs what was in it"
 
 
@@ -245,7 +247,8 @@ def mismatch(got, want):
                 before = f"{path.removesuffix(kind).strip()}: ".removeprefix(": ")
                 return f"{before}expected {text(kind, w, g)}  yours {text(kind, g, w)}"
         elif g.shape != w.shape:
-            return f"{path or 'the result'} has shape {g.shape}, but it must be {w.shape}"
+            both = f": expected {show(w, g)}  yours {show(g, w)}" if max(g.size, w.size) <= SMALL else ""
+            return f"{path or 'the result'} has shape {g.shape}, but it must be {w.shape}{both}"
         else:
             exact = w.dtype.kind == "i" and g.dtype.kind == "i"
             wrong = g != w if exact else differing(g, w, tolerance(g, w))

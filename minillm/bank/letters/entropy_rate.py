@@ -42,6 +42,9 @@ def draw(rng):
         ring = np.zeros((2 * V, 2 * V))  # in turn one of the first V and one of the others
         ring[:V, V:], ring[V:, :V] = rng.gamma(1.0, size=(2, V, V)) + 0.01
         yield ask("edge", ring / ring.sum(-1, keepdims=True))
+    split, back = rng.uniform(0.2, 0.8), rng.uniform(0.1, 0.9)
+    yield ask("edge", [[0, split, 1 - split, 0], [0, 0, 0, 1], [0, 0, 0, 1], [1, 0, 0, 0]])  # rings of three
+    yield ask("edge", [[0, 0, 1, 0], [0, 0, 1, 0], [0, 0, 0, 1], [back, 1 - back, 0, 0]])
 
 
 EXERCISE = Values(
@@ -60,6 +63,7 @@ EXERCISE = Values(
         ask("rate", [[0.5, 0.25, 0.25], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]),
         ask("edge", [[0.5, 0.5], [1, 0]]),
         ask("edge", [[0, 0.5, 0.5], [1, 0, 0], [1, 0, 0]]),
+        ask("edge", [[0, 0.5, 0.5, 0], [0, 0, 0, 1], [0, 0, 0, 1], [1, 0, 0, 0]]),
     ),
     draw=draw,
     mistakes=entropy_rate_wrong.MISTAKES,
@@ -68,10 +72,11 @@ EXERCISE = Values(
         "Two things are needed: how often each token occurs in a long text, and how uncertain the next one is after "
         "it. The rate is the mean of the second, weighted with the first.",
         "How often: begin with the same share for every token, and ask again and again what the shares are one token "
-        "later. That is law @ table, not table @ law. If the language goes round in a ring this swings for "
-        "ever; the mean of before and after comes to rest.",
-        "law = (law + law @ table) / 2, a few thousand times. The entropy of a row is -sum p ln p, in which p = 0 "
-        "counts as 0: np.log(table, where=table > 0, out=np.zeros_like(table)) leaves 0 where there is no logarithm.",
+        "later. That is shares @ table, not table @ shares. If the language goes round in a ring this swings for "
+        "ever. So go only half the way at every step: to the mean of before and after.",
+        "shares = (shares + shares @ table) / 2, thousands of times. The entropy of a row is -sum p ln p, in which "
+        "p = 0 counts as 0: np.log(table, where=table > 0, out=np.zeros_like(table)) leaves 0 where there is no "
+        "logarithm.",
     ),
     lines=6,
     minutes=25,

@@ -18,6 +18,20 @@ def steps_of(n, start=None):
     return law
 
 
+def last_two(table):
+    """Whole steps, and the mean of the last two of them."""
+    before = np.full(len(table), 1 / len(table)) @ np.linalg.matrix_power(table, 5000)
+    return (before + before @ table) / 2
+
+
+def roughly(table):
+    """Half steps until np.allclose says that nothing changes."""
+    shares = np.full(len(table), 1 / len(table))
+    while not np.allclose(after := (shares + shares @ table) / 2, shares):
+        shares = after
+    return after
+
+
 def logs(p):
     """ln p, and 0 where p is 0."""
     return np.log(p, out=np.zeros_like(p), where=p > 0)
@@ -52,7 +66,7 @@ MISTAKES = (
     wrong(
         "every row counts the same",
         "The mean over the rows was taken, as if all tokens were equally frequent. Weigh each row with how often its "
-        "token occurs. (Repeating table @ law comes to the same: what one token later holds is law @ table.)",
+        "token occurs. (Repeating table @ shares comes to the same: a token later they are shares @ table.)",
         rate=lambda law, rows, table: rows.mean(),
     ),
     wrong(
@@ -79,6 +93,24 @@ MISTAKES = (
         law=steps_of(10_000),
     ),
     wrong(
+        "a ring that swings for ever, seen a step later",
+        "After a fixed number of steps the shares are those of one place on the ring, and they never settle: a "
+        "language that goes round in a ring swings for ever. Go half the way at every step, or solve for the shares.",
+        law=steps_of(5_000),  # in a ring of three another place than after 10,000
+    ),
+    wrong(
+        "the mean of the last two steps only",
+        "The steps are whole ones, and the mean was taken of the last two. That helps in a ring of two, and not in one "
+        "of three. Take the mean of before and after at every step.",
+        law=last_two,
+    ),
+    wrong(
+        "content with five digits",
+        "The steps stopped too early: np.allclose is content with five digits, and in a language that forgets slowly "
+        "much is still to come after that. Go on until the change is about 1e-15, or take thousands of steps.",
+        law=roughly,
+    ),
+    wrong(
         "the shares of the first token's text",
         "The steps began with the first token alone. In a language that goes round in a ring that is never forgotten.",
         law=steps_of(10_000, start=0),
@@ -95,8 +127,8 @@ MISTAKES = (
     ),
     wrong(
         "the entropy of pairs",
-        "This is the entropy of two tokens in a row, -sum q ln q with q = law * p. The first of them is given: inside "
-        "the logarithm stands p alone.",
+        "This is the entropy of two tokens in a row, -sum q ln q with q = share * p. The first of them is given: "
+        "inside the logarithm stands p alone.",
         rate=lambda law, rows, table: entropy(law[:, None] * table),
     ),
     wrong(

@@ -67,6 +67,8 @@ EXERCISE = Values(
         ask("temperature", [[0, LN3], [1, 1]], temperature=0.5),
         ask("large", [1000, 1000]),
         ask("large", [0, -1000]),
+        ask("large", [0, -720]),
+        ask("large", [1000, 1000], temperature=0.5),
         ask("large", [[2000, 0], [-2000, -2000]]),
     ),
     draw=draw,

@@ -67,6 +67,30 @@ def clipped(logits, *, temperature=1.0):
     return scores - np.log(along(np.exp(scores), np.sum))
 
 
+def nothing_taken_off(logits, *, temperature=1.0):
+    """The softmax as it is written, and then its logarithm."""
+    e = np.exp(logits / temperature)
+    return np.log(e / along(e, np.sum))
+
+
+def top_of_other_scores(logits, *, temperature=1.0):
+    """The largest score is taken off, but not as it is after the division."""
+    shifted = logits / temperature - along(logits, np.max)
+    return shifted - np.log(along(np.exp(shifted), np.sum))
+
+
+def missing_in_the_sum(logits, *, temperature=1.0):
+    """The scores are divided by the temperature, but not those in the exponentials."""
+    shifted = logits - along(logits, np.max)
+    return shifted / temperature - np.log(along(np.exp(shifted), np.sum))
+
+
+def in_pairs(logits, *, temperature=1.0):
+    """1 / p is the sum of exp(s_y - s_x) over all y."""
+    scores = logits / temperature
+    return -np.log(np.exp(scores[..., None, :] - scores[..., :, None]).sum(-1))
+
+
 def no_exponential(logits, *, temperature=1.0):
     """Scores as shares of their sum."""
     scores = logits / temperature
@@ -79,6 +103,12 @@ MISTAKES = (
         "exp overflows from about 710 on, and infinity minus infinity is no number. Take the largest score of each row "
         "off all its scores first: no probability changes.",
         top=lambda s: 0,
+    ),
+    Mistake(
+        "softmax first, and nothing taken off",
+        "This is the softmax and then its logarithm, and both can fail: exp overflows from about 710 on, and a "
+        "probability may be 0. Take the largest score of each row off, and write ln(exp(s) / sum) as s - ln(sum).",
+        nothing_taken_off,
     ),
     wrong(
         "the logarithm of a softmax",
@@ -96,6 +126,12 @@ MISTAKES = (
         "over everything",
         "The sum runs over all rows. Each row is a distribution of its own: sum along the last axis.",
         top=lambda s: s.max(),
+        total=lambda e: e.sum(),
+    ),
+    wrong(
+        "the sum over everything",
+        "The largest score is each row's own, but the sum runs over all rows. Each row is a distribution of its own: "
+        "sum along the last axis, with keepdims=True.",
         total=lambda e: e.sum(),
     ),
     wrong(
@@ -162,6 +198,24 @@ MISTAKES = (
         "The logarithms were divided by the temperature at the end. Then the probabilities no longer add up to 1: "
         "divide the scores, and normalise after that.",
         divided_at_the_end,
+    ),
+    Mistake(
+        "the temperature missing in the sum",
+        "The score in front was divided by the temperature, and those in the exponentials were not. Divide once, and "
+        "use the divided scores in both places.",
+        missing_in_the_sum,
+    ),
+    Mistake(
+        "the largest of other scores",
+        "The scores were divided by the temperature, and the largest that was taken off was not. Take the largest of "
+        "the divided scores, or exp overflows where it is cold.",
+        top_of_other_scores,
+    ),
+    Mistake(
+        "each score against all others",
+        "exp(s_y - s_x) overflows where two scores lie more than about 709 apart. Take the same number off all scores "
+        "of a row, the largest: no difference to that is above 0.",
+        in_pairs,
     ),
     Mistake(
         "the largest not put back",

@@ -51,7 +51,7 @@ def draw(rng):
         return "".join(found)
 
     for order in (1, 2, 3, 4):
-        for letters in ("ab", "abcd", "aeiou "):
+        for letters in ("ab", "abcd", "aEe \n"):
             train, other = text(int(rng.integers(40, 80)), letters), text(int(rng.integers(9, 30)), letters + "z")
             part = "bigram" if order == 2 else "orders"
             yield ask(part, train, other, order, len(letters) + 1)
@@ -72,6 +72,8 @@ EXERCISE = Values(
         ask("bigram", "aab", "ab", 2, 2),
         ask("bigram", "abcab", "aba", 2, 3),
         ask("bigram", "aaab", "aaba", 2, 3),
+        ask("bigram", "ab\nab", "ab\nab", 2, 3),
+        ask("bigram", "aAab", "aAb", 2, 3),
         ask("orders", "aab", "ba", 1, 2),
         ask("orders", "aaaab", "aaab", 3, 2),
         ask("smoothing", "aab", "ba", 2, 4, add=0.5),

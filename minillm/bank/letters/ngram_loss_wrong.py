@@ -17,6 +17,41 @@ def counted(v, gram):
     return v.grams[gram], v.contexts[gram[:-1]]
 
 
+def known(v):
+    """The pieces of the text whose context was seen."""
+    return [gram for gram in pieces(v.text, v.order) if gram[:-1] in v.contexts]
+
+
+def in_lines(text, size):
+    """All pieces that lie within a line."""
+    return [gram for line in text.split("\n") for gram in pieces(line, size)]
+
+
+def line_by_line(train, text, *, order, vocab_size, add=1.0):
+    """Never looks beyond the end of a line."""
+    grams = Counter(in_lines(train, order))
+    contexts = Counter(gram[:-1] for gram in grams.elements())
+    ps = [(grams[gram] + add) / (contexts[gram[:-1]] + add * vocab_size) for gram in in_lines(text, order)]
+    return mean(losses(ps))
+
+
+def shorter_at_the_start(train, text, *, order, vocab_size, add=1.0):
+    """The first letters are predicted too, after what stands before them, which was never counted."""
+    grams = Counter(pieces(train, order))
+    contexts = Counter(gram[:-1] for gram in grams.elements())
+    asked = [text[max(0, i - order + 1) : i + 1] for i in range(len(text))]
+    return mean(losses([(grams[gram] + add) / (contexts[gram[:-1]] + add * vocab_size) for gram in asked]))
+
+
+def small_letters(train, text, *, order, vocab_size, add=1.0):
+    """Counts and measures without capitals."""
+    train, text = train.lower(), text.lower()
+    grams = Counter(pieces(train, order))
+    contexts = Counter(gram[:-1] for gram in grams.elements())
+    asked = pieces(text, order)
+    return mean(losses([(grams[gram] + add) / (contexts[gram[:-1]] + add * vocab_size) for gram in asked]))
+
+
 def mean(values):
     """The mean, of any number of numbers."""
     return sum(values) / len(values)
@@ -103,6 +138,35 @@ MISTAKES = (
         counts=lambda v, gram: (v.train.count(gram), v.train.count(gram[:-1])),
     ),
     wrong(
+        "str.count, without the last letter",
+        "str.count() goes on after the piece that it has found: 'aaa'.count('aa') is 1. To leave out the last letter "
+        "for the contexts is right, but pieces that overlap are still skipped: slide a window by one letter.",
+        counts=lambda v, gram: (v.train.count(gram), v.train[:-1].count(gram[:-1]) if v.order > 1 else len(v.train)),
+    ),
+    wrong(
+        "unknown contexts left out",
+        "Letters after a context that was never seen were left out of the mean. They are predicted too: there every "
+        "letter has add / (add * vocab_size).",
+        asked=known,
+    ),
+    Mistake(
+        "shorter contexts at the start",
+        "The first order - 1 letters were predicted too, after fewer letters than a context has. Begin with the first "
+        "letter that has a whole context before it.",
+        shorter_at_the_start,
+    ),
+    Mistake(
+        "each line by itself",
+        "Pieces with the end of a line in them were left out, as splitlines() does, and a dot in a regular expression. "
+        "The end of a line is a letter like any other.",
+        line_by_line,
+    ),
+    Mistake(
+        "capitals made small",
+        "Capitals were made small. 'A' and 'a' are different letters here: count the text as it is.",
+        small_letters,
+    ),
+    wrong(
         "the end of the training text as a context",
         "The last order - 1 letters of the training text were counted as a context. Nothing follows them, so the "
         "probabilities after them add up to less than 1.",
@@ -131,7 +195,6 @@ MISTAKES = (
         "The context has `order` letters here. An n-gram has n letters in all: n - 1 before, and the one that is "
         "predicted.",
         order=lambda v: v.order + 1,
-        result=lambda v: mean(losses(v.ps)) if v.ps else math.nan,
     ),
     wrong(
         "windows that jump",
@@ -149,7 +212,6 @@ MISTAKES = (
         "The last letter of the text was not predicted: range(len(text) - order + 1) has the +1 because a text of "
         "`order` letters has one piece.",
         asked=lambda v: pieces(v.text[:-1], v.order),
-        result=lambda v: mean(losses(v.ps)) if v.ps else math.nan,
     ),
     wrong(
         "divided by all letters of the text",

@@ -56,6 +56,8 @@ EXERCISE = Values(
         Question("text", {"ids": [257], "merges": [(97, 98), (256, 99)]}),
         Question("text", {"ids": [256, 256], "merges": [(32, 97)]}),
         Question("text", {"ids": [], "merges": []}),
+        Question("text", {"ids": [97, 10], "merges": []}),
+        Question("text", {"ids": [0, 97], "merges": []}),
         Question("characters", {"ids": [195, 169], "merges": []}),
         Question("characters", {"ids": [256, 137], "merges": [(230, 177)]}),
         Question("broken", {"ids": [97, 169, 98], "merges": []}),

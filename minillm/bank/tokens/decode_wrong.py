@@ -85,6 +85,11 @@ MISTAKES = (
         text=lambda tokens: replaced(b"".join(tokens)).strip(),
     ),
     wrong(
+        "white space at the end lost",
+        "A space or the end of a line is gone at the end, as after rstrip(). It belongs to the text.",
+        text=lambda tokens: replaced(b"".join(tokens)).rstrip(),
+    ),
+    wrong(
         "bytes for text",
         "These are the bytes of the text. Make a str of them.",
         text=lambda tokens: b"".join(tokens),
@@ -114,6 +119,11 @@ MISTAKES = (
         "negative ids let through",
         "An id that is too large is noticed, a negative one is not: a list counts it from its end. Check 0 <= i too.",
         check=lambda ids, tokens: refuse([abs(i) for i in ids], tokens) and ids,
+    ),
+    wrong(
+        "one past the end let through",
+        "The id len(tokens) was let through, but the last token is one before it: check 0 <= i < len(tokens).",
+        check=lambda ids, tokens: refuse([i - (i == len(tokens)) for i in ids], tokens) and ids,
     ),
     wrong(
         "unknown ids left out",

@@ -1,6 +1,7 @@
 """Wrong answers to encode that people really write; each has a step that is not the right one."""
 
 import itertools
+import re
 import types
 
 from ... import bpe
@@ -23,6 +24,7 @@ STEPS = types.SimpleNamespace(
     cut=in_order,
     merge=merge_pair,
     first=256,
+    rows=lambda rows: [i for row in rows for i in row],
     after=lambda ids, merges: ids,
 )
 
@@ -33,7 +35,7 @@ def wrong(name, says, **steps):
 
     def encode(text, merges):
         rows = [do.cut(do.ids(word), merges, do.merge, do.first) for word in do.words(text)]
-        return do.after([i for row in rows for i in row], merges)
+        return do.after(do.rows(rows), merges)
 
     return Mistake(name, says, encode)
 
@@ -78,6 +80,22 @@ def latest(row, merges, merge, first):
             return row
 
 
+def backwards(row, merges, merge, first):
+    """The merges from the last to the first, each once."""
+    for i, pair in reversed([*enumerate(merges)]):
+        row = merge(row, pair, first + i)
+    return row
+
+
+def until_one_is_missing(row, merges, merge, first):
+    """Ends at the first merge that changes nothing."""
+    for i, pair in enumerate(merges):
+        before, row = row, merge(row, pair, first + i)
+        if row == before:
+            break
+    return row
+
+
 def one_round(row, merges, merge, first):
     """One walk through the word; what was merged is not merged again."""
     made, out, i = {tuple(pair): 256 + i for i, pair in enumerate(merges)}, [], 0
@@ -114,6 +132,17 @@ MISTAKES = (
         cut=latest,
     ),
     wrong(
+        "merges backwards",
+        "The merges are made from the last to the first. Later ones join what earlier ones have made: go from the "
+        "first to the last.",
+        cut=backwards,
+    ),
+    wrong(
+        "no further than the first merge that is missing",
+        "It stops at the first merge that does not occur in the word. A later one may occur: go on to the last.",
+        cut=until_one_is_missing,
+    ),
+    wrong(
         "one round",
         "What was merged is not merged again, so that no token is longer than two bytes. A later merge may join tokens "
         "that earlier ones have made.",
@@ -145,6 +174,37 @@ MISTAKES = (
         "spaces thrown away",
         "The spaces are gone: str.split() throws them away. bpe.split keeps each space with the word after it.",
         words=str.split,
+    ),
+    wrong(
+        "space at the start lost",
+        "The white space at the two ends of the text is gone, as after strip(). It is part of the text.",
+        words=lambda text: bpe.split(text.strip()),
+    ),
+    wrong(
+        "from space to space",
+        "A word here goes from one space to the next, with the full stop that follows it. bpe.split cuts there too.",
+        words=lambda text: re.split("(?= )", text),
+    ),
+    wrong(
+        "ends of lines lost",
+        "The text was cut into lines, and their ends are gone. They are bytes like any others: give all of the text to "
+        "bpe.split.",
+        words=lambda text: [word for line in text.splitlines() for word in bpe.split(line)],
+    ),
+    wrong(
+        "capitals made small",
+        "Capitals were made small. 'A' and 'a' are different bytes: take the text as it is.",
+        words=lambda text: bpe.split(text.lower()),
+    ),
+    wrong(
+        "digits of another id",
+        "The pair was searched for in a string of digits, and 32 97 is found in 132 97 too. Compare whole ids.",
+        merge=steps_of_merging.as_digits,
+    ),
+    wrong(
+        "a list for each word",
+        "Each word has a list of its own here. One list of ids is due for the whole text: ids += row.",
+        rows=lambda rows: rows,
     ),
     wrong(
         "characters for bytes",

@@ -68,6 +68,27 @@ def upper_end_only(ids, table):
     return table[ids]
 
 
+def all_for_any(ids, table):
+    """Complains only where no id is right."""
+    if ((ids < 0) | (ids >= len(table))).all():
+        raise ValueError("ids without a row")
+    return table[ids]
+
+
+def and_for_or(ids, table):
+    """Complains only where both ends are overstepped."""
+    if (ids < 0).any() and (ids >= len(table)).any():
+        raise ValueError("ids without a row")
+    return table[ids]
+
+
+def one_past_the_end(ids, table):
+    """> where >= is due."""
+    if (ids < 0).any() or (ids > len(table)).any():
+        raise ValueError("an id without a row")
+    return table[ids]
+
+
 def draw(rng):
     """Tables and ids of several shapes; V and C differ, so that rows are not taken for columns."""
     for V, C, shape in ((7, 3, (5,)), (4, 6, (2, 3)), (9, 2, (2, 1, 4)), (5, 8, (1,)), (6, 4, ())):
@@ -95,6 +116,9 @@ EXERCISE = Values(
         Question("rows", {"ids": np.array([0, 1]), "table": TABLE[:2]}),
         Question("unknown", {"ids": np.array([0, 3]), "table": TABLE}, raises=ValueError),
         Question("unknown", {"ids": np.array([0, -1]), "table": TABLE}, raises=ValueError),
+        Question("unknown", {"ids": np.array([3, 3]), "table": TABLE}, raises=ValueError),
+        Question("unknown", {"ids": np.array([3, -1]), "table": TABLE}, raises=ValueError),
+        Question("unknown", {"ids": np.array([0, 4]), "table": TABLE}, raises=ValueError),
     ),
     draw=draw,
     mistakes=(
@@ -146,6 +170,21 @@ EXERCISE = Values(
             upper_end_only,
         ),
         Mistake(
+            "refused only if all are wrong",
+            "It complains only if every id is wrong. One wrong id is enough: any(), not all().",
+            all_for_any,
+        ),
+        Mistake(
+            "refused only if both ends are overstepped",
+            "It complains only if one id is negative and another too large. Either is enough: `or`, not `and`.",
+            and_for_or,
+        ),
+        Mistake(
+            "one past the end let through",
+            "The id V was let through, but the last row is V - 1: refuse ids >= len(table), not only those above it.",
+            one_past_the_end,
+        ),
+        Mistake(
             "ids clipped",
             "An id outside the table was moved to its edge, so that it gets the vector of another token. Raise a "
             "ValueError.",
@@ -169,8 +208,8 @@ EXERCISE = Values(
         "that were not indexed. No loop and no product is needed.",
         "Look at the ids before you use them. NumPy complains about those that are too large, with an IndexError, but "
         "a negative one counts from the end of the table, and nobody notices.",
-        "Compare ids.min() with 0 and ids.max() with len(table), and raise the error where one of them lies outside. "
-        "Then table[ids] is all that is left to write.",
+        "(ids < 0).any() says whether one is negative, also where there are no ids at all. Ask the same for ids >= "
+        "len(table), and raise the error if either holds. Then table[ids] is all that is left to write.",
     ),
     lines=4,
     minutes=10,

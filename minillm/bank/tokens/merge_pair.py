@@ -125,17 +125,44 @@ def beside(ids, pair, new):
     return [t for token in merge_pair(ids, pair, None) for t in ([*pair, new] if token is None else [token])]
 
 
+def as_digits(ids, pair, new):
+    """Searches in a string of digits and spaces."""
+    row = " ".join(map(str, ids)).replace(f"{pair[0]} {pair[1]}", str(new))
+    return [int(word) for word in row.split()]
+
+
+def same_object(ids, pair, new):
+    """`is` where == is due."""
+    merged, i = [], 0
+    while i < len(ids):
+        found = i + 1 < len(ids) and ids[i] is pair[0] and ids[i + 1] is pair[1]
+        merged.append(new if found else ids[i])
+        i += 2 if found else 1
+    return merged
+
+
+def itself_if_nothing_to_do(ids, pair, new):
+    """Makes a new list only if the pair is there."""
+    merged = merge_pair(ids, pair, new)
+    return ids if merged == ids else merged
+
+
 def in_place(ids, pair, new):
     """Shortens the list that it was given."""
     ids[:] = merge_pair(ids, pair, new)
     return ids
 
 
+def anew(*ids):
+    """The same numbers as objects of their own, which those above 256 need not be."""
+    return [int(str(i)) for i in ids]
+
+
 def draw(rng):
     """Rows of few different tokens, so that the pair occurs; and rows of one token only."""
     for size in (1, 2, 5, 12, 30, 60):
         yield Question("ids", {"ids": rng.integers(0, 4, size).tolist(), "pair": (1, 2), "new": 300})
-        yield Question("ids", {"ids": rng.choice([65, 66, 256, 257], size).tolist(), "pair": (256, 66), "new": 258})
+        yield Question("ids", {"ids": rng.choice([65, 66, 256, 1300], size).tolist(), "pair": (1300, 66), "new": 2000})
         yield Question("repeats", {"ids": rng.choice([7, 7, 7, 8], size + 2).tolist(), "pair": (7, 7), "new": 256})
 
 
@@ -156,6 +183,8 @@ EXERCISE = Values(
         Question("ids", {"ids": [2, 1, 1, 3], "pair": (1, 2), "new": 9}),
         Question("ids", {"ids": [1, 3, 1], "pair": (1, 2), "new": 9}),
         Question("ids", {"ids": [], "pair": (1, 2), "new": 9}),
+        Question("ids", {"ids": [11, 2], "pair": (1, 2), "new": 9}),
+        Question("ids", {"ids": anew(300, 301), "pair": tuple(anew(300, 301)), "new": 302}),
         Question("repeats", {"ids": [1, 1, 1], "pair": (1, 1), "new": 9}),
         Question("repeats", {"ids": [1, 1, 1, 1], "pair": (1, 1), "new": 9}),
     ),
@@ -195,6 +224,23 @@ EXERCISE = Values(
             "pair kept beside the new token",
             "`new` was added, and the pair is still there: it must take the pair's place.",
             beside,
+        ),
+        Mistake(
+            "digits of another id",
+            "The pair was searched for in a string of digits, and 1 2 is found in 11 2 too. Compare whole ids.",
+            as_digits,
+        ),
+        Mistake(
+            "`is` for ==",
+            "`is` asks whether two numbers are the same object, and that is sure only up to 256. For equal numbers "
+            "write ==.",
+            same_object,
+        ),
+        Mistake(
+            "ids itself if nothing is to be done",
+            "Where the pair does not occur, the list that was given came back. Whoever changes one changes both: "
+            "return a new list there too.",
+            itself_if_nothing_to_do,
         ),
         Mistake("ids changed in place", "The list that was given has become shorter. Build a new list.", in_place),
     ),

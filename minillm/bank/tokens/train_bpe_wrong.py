@@ -40,7 +40,7 @@ def wrong(name, says, **steps):
 
     def train_bpe(text, n_merges):
         words = [do.ids(word) for word in do.words(text)]
-        tokens = {byte: bytes([byte]) for byte in range(256)}
+        tokens = [bytes([byte]) for byte in range(256)] + [b""] * (do.first - 256)
         merges = []
         while len(merges) < do.n(n_merges):
             counts = do.count(words)
@@ -49,7 +49,7 @@ def wrong(name, says, **steps):
             a, b = do.choose(counts, tokens)
             new = do.first + len(merges)
             words = [do.merge(word, (a, b), new) for word in words]
-            tokens[new] = tokens[a] + tokens[b]
+            tokens.append(tokens[a] + tokens[b])
             merges.append((a, b))
         return do.result(merges, tokens)
 
@@ -123,6 +123,17 @@ MISTAKES = (
         choose=lambda counts, tokens: min(counts, key=lambda p: (-counts[p], tokens[p[0]], tokens[p[1]])),
     ),
     wrong(
+        "ties to the least numbers",
+        "Of equally common pairs this takes the one with the least bytes, compared with a minus before each number. "
+        "Ours go to the greatest pair of byte strings.",
+        choose=lambda counts, tokens: max(counts, key=lambda p: (counts[p], *([-x for x in tokens[i]] for i in p))),
+    ),
+    wrong(
+        "ties to the right string first",
+        "Ties are settled by the right one of the two byte strings. Compare the left ones first, then the right ones.",
+        choose=lambda counts, tokens: max(counts, key=lambda p: (counts[p], tokens[p[1]], tokens[p[0]])),
+    ),
+    wrong(
         "ties by ids",
         "Ties are settled by comparing ids. From 256 on an id says when a token was made, not what is in it: compare "
         "the bytes of the tokens.",
@@ -156,6 +167,11 @@ MISTAKES = (
         merge=steps_of_merging.overlapping,
     ),
     wrong(
+        "digits of another id",
+        "The pair was searched for in a string of digits, and 32 97 is found in 132 97 too. Compare whole ids.",
+        merge=steps_of_merging.as_digits,
+    ),
+    wrong(
         "one merge a word",
         "In each word only the first occurrence of the pair was merged. Merge all of them.",
         merge=steps_of_merging.first_only,
@@ -173,6 +189,22 @@ MISTAKES = (
         words=str.split,
     ),
     wrong(
+        "space at the start lost",
+        "The white space at the two ends of the text is gone, as after strip(). It is part of the text.",
+        words=lambda text: bpe.split(text.strip()),
+    ),
+    wrong(
+        "ends of lines lost",
+        "The text was cut into lines, and their ends are gone. They are bytes like any others: give all of the text to "
+        "bpe.split.",
+        words=lambda text: [word for line in text.splitlines() for word in bpe.split(line)],
+    ),
+    wrong(
+        "capitals made small",
+        "Capitals were made small. 'A' and 'a' are different bytes: take the text as it is.",
+        words=lambda text: bpe.split(text.lower()),
+    ),
+    wrong(
         "each word counted once",
         "Each different word was counted once, however often it occurs. A pair is as common as it is in the text.",
         words=lambda text: dict.fromkeys(bpe.split(text)),
@@ -181,6 +213,11 @@ MISTAKES = (
         "characters for bytes",
         "The ids are code points of characters, ord(c). Ids below 256 are bytes: word.encode().",
         with_characters(),
+    ),
+    wrong(
+        "what is not ASCII left out",
+        "Characters beyond ASCII are gone. Every text has UTF-8 bytes: word.encode() with no further arguments.",
+        ids=lambda word: list(word.encode("ascii", "ignore")),
     ),
     Mistake(
         "counted once",
