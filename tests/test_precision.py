@@ -116,6 +116,13 @@ def test_a_gradient_that_is_too_small_for_fp16_is_saved_by_the_scale(batch):
     assert lost > kept + 0.5
 
 
+def test_what_comes_from_above_is_rounded_before_a_layer_multiplies_it():
+    x, w, dy = np.full((1, 1), 1024, np.float32), np.ones((1, 1), np.float32), np.full((1, 1), 2.0**-26, np.float32)
+    with precision.emulated("fp16"):
+        _, backward = layers.linear(x, w)
+        assert backward(dy)[1] == 0  # and not 2^-16, which float16 could hold
+
+
 def test_the_scale_finds_the_highest_that_does_not_overflow():
     state, taken = {"scale": 2.0**20, "good": 0}, []
     for _ in range(40):

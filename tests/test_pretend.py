@@ -97,6 +97,20 @@ def test_a_stopwatch_waits_there():
         assert ledger.totals()["waits"] == 2
 
 
+def test_no_two_of_the_steps_in_the_exercise_look_alike_and_each_shows_its_own_line():
+    from minillm.bank.precision import hidden_copies
+
+    seen = {word: hidden_copies.seen(word) for word in hidden_copies.WORDS}
+    assert len(set(seen.values())) == len(seen)
+    for letter, word in hidden_copies.CASES.items():
+        shown = seen[word].partition("`")[2].rpartition("`")[0]
+        assert shown in hidden_copies.code(letter) and word not in hidden_copies.code(letter)
+        total = hidden_copies.watch(letter)
+        crosses = {"a constant is sent again", "noise comes from the computer", "a mask is counted"}
+        crosses |= {"a condition waits", "the end of a slice is fetched"}
+        assert bool(total["to the GPU"] + total["to the computer"]) == (word in crosses)
+
+
 def test_outside_it_nobody_finds_it():
     import sys
 

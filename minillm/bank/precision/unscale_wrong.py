@@ -166,8 +166,8 @@ MISTAKES = (
     ),
     wrong(
         "the step is taken all the same",
-        "After a bad gradient it says that the step may be taken. One infinite number spoils every weight, since the "
-        "gradient is clipped by its length: return False.",
+        "After a bad gradient it says that the step may be taken. One infinite number makes a weight NaN, and from the "
+        "next step on all that it touches: return False.",
         result=lambda fine: True,
     ),
     wrong("nothing returned", "It must say whether the step may be taken: True or False.", result=lambda fine: None),
