@@ -83,5 +83,5 @@ def test_the_panel_begins_where_something_is_to_be_seen(monkeypatch):
     monkeypatch.setattr(widgets, "panel", lambda draw, **controls: shown.update(controls, draw=draw))
     chances.show()
     assert shown["draw"] is draw
-    assert (shown["temperature"].value, shown["top_k"].value, shown["top_p"].value) == (1.0, 78, 0.9)
+    assert (shown["temperature"].value, shown["top_k"].value, shown["top_p"].value) == (1.0, 78, 0.7)
     assert shown["top_k"].max == len(expected(TEXTS[0])) and shown["after"].value == TEXTS[0]

@@ -14,7 +14,7 @@ from ..canvas import ORANGE
 from ..describe import number
 from .temperature import entropy, probabilities
 
-TEXTS = "[Enter ", "The q", "To be, or not to ", "ROMEO.\n"
+TEXTS = "To be, or not to ", "The q", "[Enter ", "ROMEO.\n"
 SHOWN, WRITTEN = 16, 32  # letters in the picture, and letters that are written: so many that a redraw stays quick
 
 
@@ -76,7 +76,7 @@ def show():
     import ipywidgets
 
     temperature = ipywidgets.FloatLogSlider(1.0, base=2, min=-3, max=2, step=0.25, readout_format=".2f")
-    top_p = ipywidgets.FloatSlider(0.9, min=0.05, max=1, step=0.05)
+    top_p = ipywidgets.FloatSlider(0.7, min=0.05, max=1, step=0.05)
     names = [(figures.visible(text), text) for text in TEXTS]
     after = ipywidgets.ToggleButtons(options=names, value=TEXTS[0], style={"button_width": "auto"})
     top_k = ipywidgets.IntSlider(78, min=1, max=78)
