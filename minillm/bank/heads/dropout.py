@@ -105,6 +105,19 @@ def late(dropout, x, dy, *, rate, rng):
     return np.unique(np.round(np.stack([y / x_was, dx / dy_was], -1).reshape(-1, 2), 6), axis=0)
 
 
+def by_zeros(dropout, x, dy, *, rate, rng):
+    """All different factors dx / dy where x is 0, which y cannot tell."""
+    dy_was = dy.copy()
+    _, backward = there(dropout, 0 * x, rate, rng)
+    return np.unique(np.round(back(backward, dy) / dy_was, 6))
+
+
+def by_itself(dropout, x, *, rate, rng):
+    """What becomes of one number alone, in sixty calls."""
+    kept = [bool(there(dropout, x.copy(), rate, rng)[0][0] != 0) for _ in range(60)]
+    return {"sometimes dropped": not all(kept), "sometimes kept": any(kept)}
+
+
 def draws(dropout, x, *, rate, rng):
     """Where the chance comes from: the generator that was handed in, and nothing else."""
     first = np.array(there(dropout, x.copy(), rate, np.random.default_rng(5))[0])
@@ -165,9 +178,11 @@ EXERCISE = Chance(
         sight(share, "share", 0.5, 20_000, label="share of zeros:"),
         sight(share, "share", 0.2, 20_000, label="share of zeros:"),
         sight(alone, "share", 0.5, 64, 64),
+        sight(by_itself, "share", 0.5, 1, label="one number by itself, in sixty calls:"),
         sight(both_ways, "dx", 0.5, 1000, dy=True, label=PAIRS),
         sight(both_ways, "dx", 0.2, 1000, dy=True, label=PAIRS),
         sight(late, "dx", 0.5, 1000, dy=True, label=f"called again before backward, {PAIRS}"),
+        sight(by_zeros, "dx", 0.5, 1000, dy=True, label="all values of dx / dy where x is 0:"),
         sight(draws, "rng", 0.5, 100),
         sight(identity, "edges", 0.0, 3, dy=True),
         dataclasses.replace(

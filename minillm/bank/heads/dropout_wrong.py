@@ -67,6 +67,26 @@ def remembered(v):
 # A source of chance that is not the one which was handed in.
 own = np.random.default_rng(12345)
 
+
+def exactly(v):
+    """A mask that drops a number of places that is no chance."""
+    keep = np.ones(v.x.size, bool)
+    keep[v.rng.permutation(v.x.size)[: round(v.rate * v.x.size)]] = False
+    return keep.reshape(v.x.shape)
+
+
+def quotient(v):
+    """y by a mask that is divided as an array, so that a rate of 1 raises nothing."""
+    with np.errstate(all="ignore"):
+        return v.x * (v.keep / (1 - v.rate))
+
+
+def asserted(v):
+    """The rate, checked in a way that raises another exception."""
+    if not 0 <= v.rate < 1:
+        raise AssertionError
+
+
 MISTAKES = (
     wrong(
         "not rescaled",
@@ -92,8 +112,7 @@ MISTAKES = (
     ),
     wrong(
         "the kept and the dropped exchanged",
-        "The comparison is the wrong way round: a part as large as the rate is kept, and the rest dropped. What is "
-        "kept is divided by 1 - rate, as it should be.",
+        "The comparison is the wrong way round: a part as large as the rate is kept, and the rest dropped.",
         keep=lambda v: v.rng.random(v.x.shape) < v.rate,
     ),
     wrong(
@@ -147,6 +166,34 @@ MISTAKES = (
         ),
     ),
     wrong(
+        "one draw for each row",
+        "There is one draw for each row here, which is dropped or kept whole. Each number has a chance of its own: "
+        "draw x.shape of them.",
+        keep=lambda v: np.broadcast_to(v.rng.random((*v.x.shape[:-1], 1)) >= v.rate, v.x.shape),
+    ),
+    wrong(
+        "one draw for all",
+        "There is one draw here, and all numbers are dropped or kept together. Each has a chance of its own: draw "
+        "x.shape of them.",
+        keep=lambda v: np.full(v.x.shape, v.rng.random() >= v.rate),
+    ),
+    wrong(
+        "half of them whatever the rate",
+        "Half of the numbers are dropped, whatever the rate is.",
+        keep=lambda v: v.rng.integers(0, 2, v.x.shape) == 1,
+    ),
+    wrong(
+        "an exact number",
+        "Exactly so many numbers are dropped as the rate says. Each has a chance of its own, so that their number is "
+        "chance, too.",
+        keep=exactly,
+    ),
+    wrong(
+        "the mask read off y",
+        "The way back reads the mask off y. Where x is 0 y is 0, too, though it may have been kept. Keep the mask.",
+        dx=lambda v: v.dy * (v.y != 0) * v.scale,
+    ),
+    wrong(
         "a seed of its own",
         "The mask is drawn from a generator that is made here with a fixed seed, so that every call drops the same. "
         "Draw from rng.",
@@ -170,6 +217,32 @@ MISTAKES = (
         "A rate of 1 or more, or below 0, is taken as it is. It must be a ValueError: nothing can make up for dropping "
         "everything.",
         check=lambda v: None,
+    ),
+    wrong(
+        "any rate and nan",
+        "A rate of 1 or more, or below 0, is taken as it is, and at 1 nan comes out. It must be a ValueError.",
+        check=lambda v: None,
+        scale=lambda v: 1.0,
+        y=quotient,
+        dx=lambda v: v.dy * (v.keep / (1 - v.rate)),
+    ),
+    wrong(
+        "any rate and zeros",
+        "A rate of 1 or more, or below 0, is taken as it is, and at 1 everything is dropped. It must be a ValueError.",
+        check=lambda v: None,
+        scale=lambda v: 1 / (1 - v.rate) if v.rate != 1 else 0.0,
+    ),
+    wrong(
+        "a rate of 1",
+        "A rate of 1 is taken as it is, and everything is dropped. It must be a ValueError, like a rate below 0.",
+        check=lambda v: check(v) if v.rate != 1 else None,
+        scale=lambda v: 1 / (1 - v.rate) if v.rate != 1 else 0.0,
+    ),
+    wrong(
+        "an assertion",
+        "The rate is checked by assert, which raises an AssertionError, and does not run under python -O. Raise a "
+        "ValueError.",
+        check=asserted,
     ),
     wrong(
         "rng needed at rate 0",

@@ -23,7 +23,7 @@ def draw(rng):
         positions = rng.integers(0, 40, size=(shape[0], shape[-2]) if own else shape[-2])
         options = {"base": float(rng.uniform(2, 500))} if i % 3 else {}
         x, dy = rng.normal(size=(2, *shape))
-        yield Probe({"x": x}, dy, {"positions": positions, **options})
+        yield Probe({"x": x}, dy, {"positions": positions, **options}, label=f"positions {positions.shape}")
 
 
 EXERCISE = ThereAndBack(
@@ -43,6 +43,7 @@ EXERCISE = ThereAndBack(
         by_hand([[[1, 2, 0, 0]]], [[[1, 1, 0, 0]]], [2], base=4.0),  # pair 0 by 2 radians, pair 1 by 1
         by_hand([[[1, 0, 0, 0]]], [[[1, 1, 0, 0]]], [1], base=4.0),
         by_hand([[[1, 0]], [[1, 0]]], [[[1, 0]], [[1, 0]]], [[1], [2]]),
+        by_hand([[[1, 0], [1, 0]]] * 2, [[[1, 0], [0, 1]]] * 2, [[0, 1], [2, 3]]),
     ),
     draw=draw,
     mistakes=rotary_wrong.MISTAKES,

@@ -81,6 +81,23 @@ def written_into(array, new):
     return np.array(array)
 
 
+def turned_inside(array, new):
+    """The array itself, which now holds new."""
+    array[...] = new
+    return array
+
+
+def doubled(v):
+    """Each angle twice in a row."""
+    return np.repeat(v.angles, 2, axis=-1)
+
+
+def half_turned(v, z):
+    """Each point, turned by a quarter."""
+    one, two = halves(v, z)
+    return joined(v, -two, one)
+
+
 MISTAKES = (
     wrong(
         "neighbours paired",
@@ -105,6 +122,29 @@ MISTAKES = (
         "speeds of base ** (-i / K)",
         "The speeds are base ** (-i / K) here: the 2 is missing. Pair i turns at base ** (-2 i / K).",
         speeds=lambda v: float(v.base) ** (-np.arange(v.K // 2) / v.K),
+    ),
+    wrong(
+        "K/2 for K in the exponent",
+        "The exponent is -2 i / (K/2) here. Pair i turns at base ** (-2 i / K), where K is the number of channels, not "
+        "of pairs.",
+        speeds=lambda v: float(v.base) ** (-4 * np.arange(v.K // 2) / v.K),
+    ),
+    wrong(
+        "pairs counted from 1",
+        "The pairs are counted from 1 here. Pair 0 is the fastest, with the speed 1.",
+        speeds=lambda v: float(v.base) ** (-2 * np.arange(1, v.K // 2 + 1) / v.K),
+    ),
+    wrong(
+        "// in the exponent",
+        "The exponent is rounded down by //. It is a fraction: -2 i / K.",
+        speeds=lambda v: float(v.base) ** (-2 * np.arange(v.K // 2) // v.K),
+    ),
+    wrong(
+        "angles repeated for neighbours",
+        "Channel i goes with channel i + K/2 here, and the angles are laid out for neighbours, each twice in a row. "
+        "They must come as the pairs do: all K/2 of them, and then all again.",
+        y=lambda v: v.x * np.cos(doubled(v)) + half_turned(v, v.x) * np.sin(doubled(v)),
+        back=lambda v, dy: dy * np.cos(doubled(v)) - half_turned(v, dy * np.sin(doubled(v))),
     ),
     wrong(
         "speeds that grow",
@@ -134,6 +174,12 @@ MISTAKES = (
         p=lambda v: v.positions + 1,
     ),
     wrong(
+        "positions from the first one on",
+        "The first position is taken off all of them, so that every sequence begins at 0. Take the positions as they "
+        "are.",
+        p=lambda v: v.positions - v.positions[..., :1],
+    ),
+    wrong(
         "positions of the first sequence for all",
         "Where each sequence has its own positions, (B, T), those of the first serve all of them here.",
         p=lambda v: v.positions if v.positions.ndim == 1 else v.positions[0],
@@ -144,6 +190,11 @@ MISTAKES = (
         "right, so that B meets the heads. Axes of length 1 must go between B and T.",
         angles=lambda v: v.p[..., None] * v.speeds,
         large=True,
+    ),
+    wrong(
+        "one axis more whatever x has",
+        "Positions of (B, T) get one axis more, whatever x has. It needs one for (B, H, T, K), and none for (B, T, K).",
+        angles=lambda v: (v.p[:, None] if v.p.ndim == 2 else v.p)[..., None] * v.speeds,
     ),
     wrong(
         "degrees",
@@ -191,6 +242,16 @@ MISTAKES = (
         "x changed in place",
         "x is written into. It belongs to whoever gave it.",
         y=lambda v: written_into(v.x, v.together(v, *turned(v, *v.apart(v, v.x), v.sin))),
+    ),
+    wrong(
+        "x turned in place and returned",
+        "x is written into, and returned as y. It belongs to whoever gave it: make a new array.",
+        y=lambda v: turned_inside(v.x, v.together(v, *turned(v, *v.apart(v, v.x), v.sin))),
+    ),
+    wrong(
+        "dy turned in place and returned",
+        "dy is written into, and returned as dx. Whoever gave it still needs it: make a new array.",
+        back=lambda v, dy: turned_inside(dy, turned_back(v, dy)),
     ),
     wrong(
         "dy changed in place",

@@ -138,6 +138,18 @@ MISTAKES = (
         merge=lambda v: lambda v, z: z.reshape(len(z), z.shape[2], -1),
     ),
     wrong(
+        "split by reshape and merged rightly",
+        "split is a reshape to (B, H, T, K), without swapping axes: the shape is right, and a head gets all channels "
+        "of some positions instead of some channels of all.",
+        split=lambda v: lambda v, z: z.reshape(len(z), v.H, z.shape[1], -1),
+    ),
+    wrong(
+        "merged by reshape there and back",
+        "merge is a reshape to (B, T, C), without swapping heads and positions first: the channels of one position "
+        "come from several, there and back.",
+        merge=lambda v: lambda v, z: z.reshape(len(z), z.shape[2], -1),
+    ),
+    wrong(
         "merged by reshape alone",
         "merge is a reshape to (B, T, C), without swapping heads and positions first: the channels of one position "
         "come from several.",
@@ -149,6 +161,12 @@ MISTAKES = (
         "Head h gets the channels h, h + H, h + 2 H, ... here. It gets K neighbours: h K to (h + 1) K - 1.",
         split=lambda v: every_other,
         merge=lambda v: every_other_back,
+    ),
+    wrong(
+        "x added to y",
+        "x is added to y. The way around this layer is not its own work.",
+        y=lambda v: v.x + v.out[0],
+        dx=lambda v: v.dy + sum(dx for dx, _ in v.ends.values()),
     ),
     wrong(
         "values not projected",
@@ -264,6 +282,19 @@ MISTAKES = (
         dk=lambda v: v.blames[1],
     ),
     wrong(
+        "turned further on the way back",
+        "dq and dk are turned by the same angle once more. On the way back they are turned back: call the way back of "
+        "rotary.",
+        dq=lambda v: turn(v, v.blames[0])[0],
+        dk=lambda v: turn(v, v.blames[1])[0],
+    ),
+    wrong(
+        "all home through the values",
+        "dq, dk and dv all go home through the projection of the values. A lambda that is made in a loop looks its "
+        "names up when it is called, and then the loop is over: keep each way back in a list or a dict.",
+        ends=lambda v: {n: v.project["v"][1](v.merge(v, d)) for n, d in zip("qkv", (v.dq, v.dk, v.dv), strict=True)},
+    ),
+    wrong(
         "the ways of dq and dk exchanged",
         "dq goes home through the projection of the keys, and dk through that of the queries.",
         dq=lambda v: v.k[1](v.blames[1]),
@@ -273,6 +304,11 @@ MISTAKES = (
         "dx through the values alone",
         "dx is what comes home through the values. x also became the queries and the keys: three blames are added.",
         dx=lambda v: v.ends["v"][0],
+    ),
+    wrong(
+        "dx through the queries alone",
+        "dx is what comes home through the queries. x also became the keys and the values: three blames are added.",
+        dx=lambda v: v.ends["q"][0],
     ),
     wrong(
         "dx without the values",
@@ -298,6 +334,17 @@ MISTAKES = (
         "no gradient for w_o",
         "The gradients of w_o and b_o are zeros, so that the output projection never learns.",
         dp=lambda v: zeros(v, "w_o", "b_o"),
+    ),
+    wrong(
+        "dp without w_o",
+        "dp has no gradient of the output projection. It has the keys of p: q, k, v and o.",
+        dp=lambda v: v.ends["q"][1] | v.ends["k"][1] | v.ends["v"][1],
+    ),
+    wrong(
+        "no gradients of the biases",
+        "dp has no gradients of b_q, b_k, b_v and b_o, where the model has them: the way back of gpt.project gives "
+        "them.",
+        dp=lambda v: {name: d for name, d in BACK["dp"](v).items() if name[0] == "w"},
     ),
     wrong(
         "dp of w_o alone",

@@ -58,6 +58,9 @@ def draw(rng):
         seen[..., -1] = True
         yield ask("mask", mask=seen)
         yield ask("mask", mask=rng.normal(size=broadcast) * 2, causal=bool(i % 2))
+        past = seen.copy()
+        past[..., 0] = True
+        yield ask("mask", mask=past, causal=True)
         pad = np.arange(S) >= rng.integers(1, S + 1, size=(B, 1))
         yield ask("padding", key_padding_mask=pad)
         yield ask("padding", key_padding_mask=pad, causal=T == S)
@@ -67,11 +70,15 @@ def draw(rng):
         nobody = rng.random((T, S)) < 0.5
         nobody[i % T] = False
         yield ask("nothing", mask=nobody)
+        yield ask("nothing", mask=np.where(nobody, rng.normal(size=(T, S)), -math.inf))
+        yield ask("nothing", mask=nobody, key_padding_mask=pad, causal=True)
 
 
 TWO = [[2, 0, 0, 0]], [[1, 0, 0, 0], [0, 1, 0, 0]]  # the root of 4 is 2, so the scores are 1 and 0
 SQUARE = [[2, 0], [1, 1]], [[1, 0], [1, 2]]  # two queries, two keys
-YES_NO = np.array([[True, False], [True, True]])
+THREE = [[2, 0], [1, 1]], [[1, 0], [1, 2], [0, 1]]  # two queries, three keys
+YES_NO = np.array([[False, True], [True, True]])  # not the causal mask
+SELF = np.where(np.tri(2, k=-1, dtype=bool), 0.0, -math.inf)  # the first query sees nothing
 
 EXERCISE = Values(
     name="attention_weights",
@@ -90,11 +97,15 @@ EXERCISE = Values(
         question("weights", *TWO),
         question("weights", *SQUARE),
         question("weights", [[2000, 0, 0, 0]], TWO[1]),
+        question("weights", [[2000, 0, 0, 0], [2, 0, 0, 0]], TWO[1]),  # the largest score of each row, not of all
+        question("weights", [[2000, 0, 0, 0]], [[1, 0, 0, 0], [0.999, 0, 0, 0]]),  # 1000 and 999
         question("causal", *SQUARE, causal=True),
         question("causal", [[1, 1]], SQUARE[1], causal=True),
         question("mask", *SQUARE, mask=YES_NO),
         question("mask", *TWO, mask=np.array([[0.0, 1.0]])),
         question("mask", *TWO, mask=np.array([[0.0, -math.inf]])),
+        question("mask", *SQUARE, causal=True, mask=np.array([[0.0, 0.0], [1.0, 0.0]])),
+        question("mask", *SQUARE, causal=True, mask=np.array([[True, True], [False, True]])),
         question("padding", *SQUARE, key_padding_mask=np.array([[False, True]])),
         Question(
             "padding",
@@ -102,7 +113,10 @@ EXERCISE = Values(
             {"key_padding_mask": np.array([[False, False], [False, True]])},
             label="two sequences:",
         ),
+        question("padding", *THREE, causal=True, key_padding_mask=np.array([[True, False, False]])),
         question("nothing", *TWO, mask=np.array([[False, False]])),
+        question("nothing", *SQUARE, mask=SELF),
+        question("nothing", *SQUARE, mask=~YES_NO[::-1], key_padding_mask=np.array([[False, True]])),
     ),
     draw=draw,
     mistakes=attention_weights_wrong.MISTAKES,

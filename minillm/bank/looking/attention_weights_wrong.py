@@ -1,7 +1,7 @@
 """Wrong answers to attention_weights that people really write; each has a step that is not the right one."""
 
 from .attention_steps import softmax, swapped, wrong_weights
-from .masks_wrong import ALL
+from .masks_wrong import ALL, MORE
 
 
 def scaled_in_place(v):
@@ -11,7 +11,7 @@ def scaled_in_place(v):
 
 
 MISTAKES = (
-    *[wrong_weights(name, says, **steps) for name, says, steps in ALL],
+    *[wrong_weights(name, says, **steps) for name, says, steps in ALL + MORE],
     wrong_weights(
         "scores for weights",
         "These are the scores. The weights are their softmax.",

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .attention_steps import row_sum, swapped, wrong_attention
+from .attention_steps import row_sum, softmax, swapped, wrong_attention
 from .masks_wrong import ALL
 
 
@@ -20,6 +20,12 @@ def weights_lost(v):
     y = v.weights @ v.v
     in_place(v, "weights", np.sqrt)
     return y
+
+
+def unmasked(v):
+    """dweights, after the weights have been made anew, without any mask."""
+    v.weights = softmax(v.scores)
+    return v.dy @ swapped(v.v)
 
 
 MISTAKES = (
@@ -57,6 +63,23 @@ MISTAKES = (
         "The slope of the softmax is w (1 - w) for a score's own weight, and there is one from it to every other "
         "weight of the row, too. That is what the row's sum brings.",
         dscores=lambda v: v.weights * (1 - v.weights) * v.dweights,
+    ),
+    wrong_attention(
+        "one sum for all rows",
+        "What is taken off dweights is one sum over everything. Every query has its own: axis=-1, keepdims=True.",
+        dscores=lambda v: v.weights * (v.dweights - (v.weights * v.dweights).sum()),
+    ),
+    wrong_attention(
+        ".T on the way back",
+        ".T turns all four axes around. Turn the last two only: swapaxes(-1, -2).",
+        dweights=lambda v: v.dy @ v.v.T,
+        dk=lambda v: v.dscores.T @ v.q * v.scale,
+        dv=lambda v: v.weights.T @ v.dy,
+    ),
+    wrong_attention(
+        "weights made anew without the masks",
+        "The way back makes the weights anew, and without the masks. Keep those of the way there.",
+        dweights=unmasked,
     ),
     wrong_attention(
         "a plain mean in the row-sum term",
