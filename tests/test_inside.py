@@ -89,7 +89,7 @@ def test_ablation_by_the_mean_keeps_the_mean_and_the_other_heads():
 
 def test_surprise_averages_to_the_loss():
     rng = np.random.default_rng(0)
-    logits, targets = 50 * rng.normal(size=(3, 4, 6)), rng.integers(0, 6, size=(3, 4))
+    logits, targets = 5000 * rng.normal(size=(3, 4, 6)), rng.integers(0, 6, size=(3, 4))
     loss, _ = layers.cross_entropy(logits, targets=targets)
     np.testing.assert_allclose(inside.surprise(logits, targets).mean(), loss, rtol=1e-12)
 
