@@ -32,6 +32,11 @@ def test_a_scale_saves_what_would_become_zero_until_it_overflows():
     assert infinite[0] == infinite[2] == 0 < infinite[-1]
 
 
+def test_the_histogram_moves_by_one_place_for_each_power_of_two():
+    values = [flush.draw("fp16", k)[0].axes[0].patches[0].get_data().values for k in (0, 7)]
+    assert values[0].max() > 5 and np.allclose(values[1][7:-1], values[0][:-8])
+
+
 @pytest.mark.parametrize("format", ["fp16", "bf16"])
 def test_every_control_changes_the_picture_and_the_text(format):
     figure, text = flush.draw(format, 4)

@@ -1,5 +1,8 @@
 """The pretend GPU: NumPy's numbers, and a ledger of what would cross."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 
@@ -111,10 +114,13 @@ def test_no_two_of_the_steps_in_the_exercise_look_alike_and_each_shows_its_own_l
         assert bool(total["to the GPU"] + total["to the computer"]) == (word in crosses)
 
 
-def test_outside_it_nobody_finds_it():
-    import sys
-
-    before = sys.modules.get("cupy")
-    with pretend.gpu():
-        assert backend.gpu_available()
-    assert sys.modules.get("cupy") is before
+def test_outside_it_the_computer_finds_what_it_found_before(monkeypatch):
+    theirs = types.ModuleType("cupy")
+    for before in (theirs, None):
+        monkeypatch.delitem(sys.modules, "cupy", raising=False)
+        if before:
+            monkeypatch.setitem(sys.modules, "cupy", before)
+        with pretend.gpu():
+            assert backend.gpu_available() and sys.modules["cupy"] is not before
+        assert sys.modules.get("cupy") is before
+    backend.gpu_available.cache_clear()
