@@ -43,7 +43,8 @@ def test_batches_depend_on_seed_and_step_alone_and_no_two_are_equal(monkeypatch)
     assert (other.batch(0)[0] != inorder[0][0]).any()
 
 
-def test_what_is_held_out_is_the_same_for_all_and_no_seed_trains_on_it():
+def test_what_is_held_out_is_the_same_for_all_and_no_seed_trains_on_it(monkeypatch):
+    monkeypatch.setattr(sources, "CHUNK", 50)
     source = sources.make({"kind": "markov"})
     exam = sources.held_out(source, 50, 8)
     assert exam.shape == (50, 9) and (exam == sources.held_out(source, 50, 8)).all()
