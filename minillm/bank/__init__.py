@@ -14,9 +14,24 @@ import sys
 from .. import bpe, check, counts, gpt, languages, layers, ngram, optim, sample, specs
 from ..backend import plain
 from ..grader.exercise import Changed
-from . import blame, ffn, heads, insight, law, letters, looking, norms, precision, stack, teaching, tokens, writing
+from . import (
+    blame,
+    ffn,
+    heads,
+    insight,
+    law,
+    letters,
+    looking,
+    norms,
+    precision,
+    shot,
+    stack,
+    teaching,
+    tokens,
+    writing,
+)
 
-CHAPTERS = (letters, tokens, blame, looking, heads, norms, ffn, stack, teaching, writing, precision, insight, law)
+CHAPTERS = (letters, tokens, blame, looking, heads, norms, ffn, stack, teaching, writing, precision, insight, law, shot)
 PLACES = {name: f"{chapter.__name__}.{name}" for chapter in CHAPTERS for name in chapter.NAMES}
 NAMES = (*PLACES,)  # in the order of the course
 # What a notebook may replace with functions of its own, and an exercise builds on.
