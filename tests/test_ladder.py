@@ -123,8 +123,9 @@ def test_a_cluster_of_two_dask_workers_comes_to_the_same(rungs, path, tmp_path):
         assert address.startswith("tcp://127.0.0.1:")
         rows = ladder.climb(rungs, path, backend="dask", scheduler=address, progress=False)
         with distributed.Client(address) as client:
-            ran = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.workers))
-    assert losses(rows) == losses(one) and ran == 2
+            work = client.run(lambda dask_worker: dask_worker.state.transition_counter)
+    assert losses(rows) == losses(one)
+    assert len(work) == 2 and all(work.values())  # each of the two has had something to do
 
 
 def test_ray_is_registered_with_joblib_before_it_is_asked(rungs, path, monkeypatch):
