@@ -207,6 +207,9 @@ def test_the_same_fault_at_another_question_is_said_again():
     assert told.anew(fault(0), "A name.") == "w = [1. 2.]\nthe result has shape (3,)\nA name."
     assert told.anew(fault(1), "A name.") == "w = [3. 4.]\nthe result has shape (3,)"
     assert told.anew(fault(1, ("w", "rate")), "A name.") == "the same  rate = 0.5"
+    error = lambda place: Fault("FAIL", "raised ValueError: a long one", place, ("w",))
+    assert told.anew(error(0), "").endswith("raised ValueError: a long one")
+    assert told.anew(error(1), "") == "w = [3. 4.]\nraised the same"
 
 
 def test_a_question_is_shown_with_what_is_needed():

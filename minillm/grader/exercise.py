@@ -227,7 +227,10 @@ class Told:
             given = f"the same  {given}".strip() if same else given
             self.place, self.names = fault.place, (*self.names, *new) if same else fault.shows
         anew = self.lines if given.startswith("the same") or not given else ()  # another question has an answer too
-        lines = [given, "" if fault.says in anew else fault.says, "" if sentence in self.lines else sentence]
+        says = "" if fault.says in anew else fault.says
+        if says in self.lines and says.startswith("raised"):
+            says = "raised the same"
+        lines = [given, says, "" if sentence in self.lines else sentence]
         self.lines |= {fault.says, sentence}
         return "\n".join(line for line in lines if line)
 
