@@ -5,11 +5,49 @@ import math
 import numpy as np
 
 from ... import precision
-from ...grader.exercise import Part
-from ...grader.values import Question, Values
+from ...grader.exercise import Part, Sighting
+from ...grader.sink import Sink
+from ...grader.trial import Direction
+from ...grader.values import Call, Question, Values
 from . import to_bfloat16_right, to_bfloat16_wrong
 
 LARGEST = precision.FORMATS["bf16"].largest
+
+
+class Patterns(Values):
+    """A function whose results must be arrays of uint16; that they are is a matter of its part "arguments"."""
+
+    def watch(self, answer, probes, direction=Direction):
+        """Ask all questions, and look at the dtypes too."""
+        sink = Sink()
+        way = direction(answer, sink)
+        calls = [Packed(question).go(answer, way) for question in probes]
+        seen = {part.name: [call.seen(part.name) for call in calls] for part in self.parts}
+        return Sighting(seen, tuple(note for note in (sink.says(),) if note), bool(self.own_code() & way.codes))
+
+    def compare(self, part, got, want, probe):
+        """As for other functions, but for the dtype."""
+        if [*got] == ["dtype"]:
+            return "the result is no array of uint16, but one is due"
+        return super().compare(part, got, want, probe)
+
+
+class Packed(Call):
+    """A Call that notes whether the patterns took up 16 bits each."""
+
+    def go(self, answer, way):
+        """Ask, and look at the dtype before the result is taken apart."""
+        dtypes = []
+
+        def watched(*arguments, **options):
+            result = answer(*arguments, **options)
+            dtypes.append(result.dtype if isinstance(result, np.ndarray) else None)
+            return result
+
+        super().go(watched, way)
+        if dtypes and dtypes[0] != np.uint16:
+            self.change["dtype"] = np.zeros(())
+        return self
 
 
 def by_the_nearest(x):
@@ -53,7 +91,7 @@ def pattern(part, bits, label):
 
 def draw(rng):
     """Numbers of all sizes, of several shapes; ties; and what lies at the edges."""
-    for shape in ((6,), (2, 3), (2, 1, 4), ()):
+    for shape in ((6,), (2, 3), (2, 1, 4)):
         size = 10.0 ** rng.uniform(-30, 30, shape)
         yield Question("nearest", {"x": np.asarray(rng.normal(size=shape) * size, np.float32)})
     for _ in range(2):
@@ -64,7 +102,7 @@ def draw(rng):
     yield Question("edges", {"x": (rng.choice([-1, 1], 4) * rng.uniform(3.3955e38, 3.4e38, 4)).astype(np.float32)})
 
 
-EXERCISE = Values(
+EXERCISE = Patterns(
     name="to_bfloat16",
     notebook="11_precision",
     answer=precision.to_bfloat16,
@@ -73,7 +111,7 @@ EXERCISE = Values(
         Part("nearest", 1.5, "the nearest bfloat16, bit by bit"),
         Part("ties", 1, "a number halfway between two goes to the even one"),
         Part("edges", 1, "signed zeros, subnormals, what becomes infinite, and NaN"),
-        Part("arguments", 0.5, "x is left alone, and the result is new", needs=("nearest", "ties")),
+        Part("arguments", 0.5, "x is left alone, and the result is new, and uint16", needs=("nearest", "ties")),
     ),
     by_hand=(
         question("nearest", 1, label="0x3F80, or 16256, is 1"),
@@ -91,6 +129,7 @@ EXERCISE = Values(
         question("edges", 1e-39, label="subnormal"),
         question("edges", math.nan, label="NaN is 0x7FC0, or 32704"),
         pattern("edges", 0x7FFFFFFF, "x is the NaN with the bits 0x7FFFFFFF"),
+        pattern("edges", 0xFFC00000, "x is a NaN with a sign, 0xFFC00000"),
     ),
     draw=draw,
     mistakes=to_bfloat16_wrong.MISTAKES,

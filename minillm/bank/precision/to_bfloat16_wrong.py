@@ -118,9 +118,14 @@ MISTAKES = (
     ),
     wrong(
         "NaN forgotten",
-        "A NaN is a fraction that is not 0, below an exponent of ones. When its bits are rounded, they can become "
-        "those of -0. Put 0x7FC0 there.",
+        "A NaN is a fraction that is not 0, below an exponent of ones. When its bits are rounded, its sign stays, "
+        "or they even become those of -0. Put 0x7FC0 there.",
         mend=lambda x, upper: upper,
+    ),
+    wrong(
+        "NaN with its sign",
+        "A NaN that has a sign keeps it here, as 0xFFC0. Every NaN becomes 0x7FC0.",
+        mend=lambda x, upper: np.where(np.isnan(x), np.where(np.signbit(x), 0xFFC0, 0x7FC0), upper),
     ),
     wrong(
         "largest for infinity",
@@ -138,6 +143,11 @@ MISTAKES = (
         "float32 returned",
         "These are the rounded numbers. Asked for are their 16 bits, as uint16.",
         result=lambda upper: (upper.astype(np.uint32) << np.uint32(16)).view(np.float32),
+    ),
+    wrong(
+        "not uint16",
+        "The result is of another kind. Patterns are stored in 16 bits, as uint16: end with .astype(np.uint16).",
+        result=lambda upper: upper,
     ),
     wrong(
         "not shifted",

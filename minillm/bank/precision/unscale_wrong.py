@@ -80,6 +80,18 @@ def each_alone(grads, state, *, patience=1000):
     return True
 
 
+def halved_for_each(grads, state, *, patience=1000):
+    """Every array with a bad number in it halves the scale."""
+    arrays = [a for _, a in leaves(grads)]
+    bad = [a for a in arrays if not np.isfinite(a).all()]
+    for _ in bad:
+        halve(state)
+    if not bad:
+        divide(arrays, state["scale"])
+        count(state, patience)
+    return not bad
+
+
 def zeros_instead(grads, state, *, patience=1000):
     """What is not finite becomes 0, and the step is taken."""
     for _, a in leaves(grads):
@@ -134,6 +146,16 @@ def double(state):
     """The wrong way."""
     state["scale"] *= 2
     state["good"] = 0
+
+
+def not_below_one(state):
+    """A floor that nobody asked for."""
+    state.update(scale=max(state["scale"] / 2, 1.0), good=0)
+
+
+def whole(state):
+    """Half of 1 is 0."""
+    state.update(scale=state["scale"] // 2, good=0)
 
 
 def back_to_one(state):
@@ -198,6 +220,12 @@ MISTAKES = (
         fine=lambda arrays: all((np.abs(a) <= 65504).all() for a in arrays),
     ),
     wrong(
+        "the sum looked at",
+        "Sums, or sums of squares, of finite numbers can be infinite, and then a good step is refused. Look at each "
+        "number: np.isfinite(a).all().",
+        fine=lambda arrays: np.isfinite(sum(a.sum() for a in arrays)),
+    ),
+    wrong(
         "the first gradient alone",
         "Only the first of the gradients was looked at. One bad number anywhere spoils the step.",
         fine=lambda arrays: np.isfinite(arrays[0]).all(),
@@ -224,6 +252,21 @@ MISTAKES = (
         "not halved",
         "After a bad step the scale stays as it was, so the next one overflows too. Halve it.",
         bad=unmoved,
+    ),
+    Mistake(
+        "halved for each bad gradient",
+        "The scale was halved once for each gradient that is bad. It is one step: halve it once.",
+        halved_for_each,
+    ),
+    wrong(
+        "never below 1",
+        "The scale stops at 1 here. If the gradients are too large even so, it must go on falling: halve it.",
+        bad=not_below_one,
+    ),
+    wrong(
+        "halved to a whole number",
+        "The scale was halved with //, and half of 1 became 0. It may be less than 1: write / 2.",
+        bad=whole,
     ),
     wrong(
         "doubled after a bad step",
@@ -260,5 +303,10 @@ MISTAKES = (
         "After the scale was doubled, the count was not set to 0: from then on it doubles at every step.",
         good=without_reset,
     ),
-    wrong("good steps not counted", "Good steps are not counted, so the scale can never grow again.", good=not_counted),
+    wrong(
+        "good steps not counted",
+        "Good steps are not counted in the state that was given, so the scale can never grow again. (state = {...} is "
+        "another one.)",
+        good=not_counted,
+    ),
 )
