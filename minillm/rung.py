@@ -133,7 +133,7 @@ def _train(rung, tell):
                     tell(taken)
             return time.process_time() - start
 
-        loss = nll = None
+        loss = nll = trunk = None
         start = time.process_time()
         try:
             if broken:
@@ -149,7 +149,7 @@ def _train(rung, tell):
                 loss, nll = (value if math.isfinite(value) else None for value in (loss, nll))
         except Diverged as end:
             status, seconds = {"status": "diverged", "why": str(end)}, time.process_time() - start
-            if optimizer.steps < fork or broken:
+            if trunk is None:
                 broken = str(end)  # it happened on the trunk, which no later run gets past
             else:
                 optimizer.take_back(trunk)

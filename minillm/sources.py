@@ -23,10 +23,8 @@ def make(description):
         raise ValueError(f"there is no language of kind {kind!r}; there are {', '.join(KINDS)}.")
     try:
         return KINDS[kind](**parameters)
-    except TypeError:
-        raise ValueError(
-            f"a language of kind {kind} cannot be made from {parameters}; see python's help on it."
-        ) from None
+    except TypeError as error:
+        raise ValueError(f"a language of kind {kind} cannot be made from {parameters}: {error}.") from None
 
 
 @dataclass

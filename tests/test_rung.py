@@ -113,7 +113,24 @@ def test_a_run_whose_loss_is_no_number_has_diverged_and_so_have_all_that_come_af
     runs = list(rung.train(small(rate=1e38)))
     assert [run["status"] for run in runs] == ["diverged"] * 3 and [run["loss"] for run in runs] == [None] * 3
     assert all("at step" in run["why"] for run in runs)
+    assert len({run["why"] for run in runs}) == 1  # it happened once, on the trunk
     json.dumps(runs, allow_nan=False)
+
+
+@pytest.mark.parametrize("step", [8, 15])  # the last one before the first branch, and before the second
+def test_a_trunk_that_diverges_where_a_branch_would_leave_it_is_told_of_too(step, monkeypatch):
+    learn = rung.learn
+
+    def breaks(optimizer, *rest):
+        learn(optimizer, *rest)
+        if optimizer.steps == step and rest[-1] == 9e-3:
+            raise rung.Diverged(f"its loss was nan at step {step}.")
+
+    monkeypatch.setattr(rung, "learn", breaks)
+    runs = list(rung.train(small()))
+    done = 0 if step == 8 else 1
+    assert [run["status"] for run in runs] == ["done"] * done + ["diverged"] * (3 - done)
+    assert {run["why"] for run in runs[done:]} == {f"its loss was nan at step {step}."}
 
 
 def test_a_branch_that_diverges_leaves_the_trunk_alone(monkeypatch):
