@@ -15,7 +15,7 @@ def void(registration, run):
     """Why a registered prediction does not count for this run, or None if it does.
 
     "changed" if its "sha256" is not that of the rest: of json.dumps(rest, sort_keys=True, separators=(",", ":")) in
-    UTF-8; "other run" if N or D differ; "fitted" if the run's [N, D, loss] is among its "rows"; "too late" if the run
+    UTF-8; "other run" if N or D differ; "fitted" if the run's [N, D, loss] is among its rows; "too late" if the run
     had "finished" when it was "registered" (ISO 8601, each with its time zone), or at that moment.  The first.
     """
     rest = {key: value for key, value in registration.items() if key != "sha256"}
@@ -24,7 +24,7 @@ def void(registration, run):
         return "changed"
     if (run["N"], run["D"]) != (registration["N"], registration["D"]):
         return "other run"
-    if [run["N"], run["D"], run["loss"]] in registration["rows"]:
+    if [run["N"], run["D"], run["loss"]] in registration["data"]["rows"]:
         return "fitted"
     finished, registered = (
         datetime.datetime.fromisoformat(text) for text in (run["finished"], registration["registered"])
@@ -50,7 +50,7 @@ def step_by_step(registration, run):
         why.append("changed")
     if any(run[name] != registration[name] for name in ("N", "D")):
         why.append("other run")
-    if any(list(row) == [run["N"], run["D"], run["loss"]] for row in registration["rows"]):
+    if any(list(row) == [run["N"], run["D"], run["loss"]] for row in registration["data"]["rows"]):
         why.append("fitted")
     seconds = [datetime.datetime.fromisoformat(a).timestamp() for a in (registration["registered"], run["finished"])]
     if seconds[1] - seconds[0] <= 0:
@@ -66,7 +66,9 @@ def seal(body):
 def ask(part, *, change=None, run=None, label="", at="2026-03-01T12:00:00+00:00", loss=2.36, N=98944.0, D=2097152.0):
     """A registration, changed after it was sealed if change says so, and a run that ended an hour after it."""
     rows = [[6304.0, 131072.0, 2.88], [14064.0, 262144.0, 2.62]]
-    told = seal({"registered": at, "N": N, "D": D, "median": 2.35, "low": 2.32, "high": 2.39, "rows": rows})
+    told = seal(
+        {"registered": at, "N": N, "D": D, "median": 2.35, "intervals": {"95": [2.32, 2.39]}, "data": {"rows": rows}}
+    )
     after = datetime.datetime.fromisoformat(at) + datetime.timedelta(hours=1)
     made = {"N": N, "D": D, "loss": loss, "finished": after.isoformat()}
     return Question(part, {"registration": told | (change or {}), "run": made | (run or {})}, label=label)
@@ -103,7 +105,7 @@ def draw(rng):
         yield ask("order", run=ended(-int(rng.integers(1, 400))), **how)
 
 
-NUMBERS = ("N", "D", "median", "low", "high")
+NUMBERS = ("N", "D", "median", "intervals")
 BEFORE = {"finished": "2026-03-01T11:59:00+00:00"}
 EXERCISE = Values(
     name="void",
@@ -118,7 +120,7 @@ EXERCISE = Values(
     ),
     by_hand=(
         ask("hash"),
-        ask("hash", change={"high": 2.5}, label="high was changed"),
+        ask("hash", change={"intervals": {"95": [2.32, 2.5]}}, label="the interval was changed"),
         ask("hash", change={"note": "seen"}, label="a note was added"),
         ask("hash", change={"registered": "2026-03-01T11:00:00+00:00"}, label="the time was changed"),
         ask("hash", change={"median": 2.36}, run={"N": 24896.0} | BEFORE, label="all is wrong at once"),

@@ -16,7 +16,7 @@ def with_a_copy(registration, run):
         return "changed"
     elif body["N"] != run["N"] or body["D"] != run["D"]:
         return "other run"
-    elif any(row == [run[key] for key in ("N", "D", "loss")] for row in body["rows"]):
+    elif any(row == [run[key] for key in ("N", "D", "loss")] for row in body["data"]["rows"]):
         return "fitted"
     elif not seconds(body["registered"]) < seconds(run["finished"]):
         return "too late"
@@ -32,7 +32,7 @@ def as_a_table(registration, run):
     tests = {
         "changed": hashlib.sha256(bytes(ordered, "ascii")).hexdigest() != registration["sha256"],
         "other run": abs(run["N"] / rest["N"] - 1) > 1e-9 or abs(run["D"] / rest["D"] - 1) > 1e-9,
-        "fitted": (run["N"], run["D"], run["loss"]) in {tuple(row) for row in rest["rows"]},
+        "fitted": (run["N"], run["D"], run["loss"]) in {tuple(row) for row in rest["data"]["rows"]},
         "too late": ended <= begun,
     }
     return next((why for why, holds in tests.items() if holds), None)

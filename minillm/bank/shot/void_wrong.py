@@ -32,7 +32,7 @@ def time(text):
 STEPS = types.SimpleNamespace(
     changed=whole_hash,
     other=lambda told, run: (run["N"], run["D"]) != (told["N"], told["D"]),
-    fitted=lambda told, run: [run["N"], run["D"], run["loss"]] in told["rows"],
+    fitted=lambda told, run: [run["N"], run["D"], run["loss"]] in told["data"]["rows"],
     late=lambda told, run: time(run["finished"]) <= time(told["registered"]),
     order=("changed", "other run", "fitted", "too late"),
     word=lambda why: why,
@@ -87,7 +87,7 @@ MISTAKES = (
         "numbers alone",
         "Only the prediction is hashed here. Then the time or the rows could be changed and nobody would know; the "
         "hash is of everything but itself.",
-        changed=hashed(lambda told: text_of({key: told[key] for key in ("N", "D", "median", "low", "high")})),
+        changed=hashed(lambda told: text_of({key: told[key] for key in ("N", "D", "median", "intervals")})),
     ),
     wrong(
         "hash not looked at",
@@ -127,7 +127,7 @@ MISTAKES = (
     wrong(
         "N and D in the rows",
         "A row with the same N and D is taken for the run. Another seed has the same N and D, and another loss.",
-        fitted=lambda told, run: [run["N"], run["D"]] in [row[:2] for row in told["rows"]],
+        fitted=lambda told, run: [run["N"], run["D"]] in [row[:2] for row in told["data"]["rows"]],
     ),
     wrong(
         "times as text",
