@@ -65,6 +65,7 @@ def both(name, says, change):
 
 
 def in_place(y, head, level):
+    """In the array that was given."""
     y[:, head] = level
     return y
 
@@ -77,18 +78,21 @@ def position(y, head, level):
 
 
 def all_others(y, head, level):
+    """All heads but this one."""
     ablated = np.zeros_like(y) + level
     ablated[:, head] = y[:, head]
     return ablated
 
 
 def one_sequence(y, head, level):
+    """In the first sequence alone."""
     ablated = y.copy()
     ablated[0, head] = level
     return ablated
 
 
 def ask(y, head, fill):
+    """A question about this y and head."""
     return Question(fill, {"y": np.array(y, float)}, {"head": head, "fill": fill})
 
 

@@ -65,16 +65,19 @@ def by_sequences(whole, ablated, counts):
 
 
 def masked_by_product(whole, ablated, counts):
+    """With a product for the mask."""
     with np.errstate(invalid="ignore"):
         return ((ablated - whole) * counts).sum((1, 2)) / counts.sum()
 
 
 def in_place(whole, ablated, counts):
+    """In the array that was given."""
     ablated -= whole
     return ablated[:, counts].mean(-1)
 
 
 def ask(part, whole, ablated, counts):
+    """A question about these losses."""
     arguments = {"whole": np.array(whole, float), "ablated": np.array(ablated, float)}
     return Question(part, arguments, {"counts": np.array(counts, bool)})
 

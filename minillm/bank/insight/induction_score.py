@@ -74,6 +74,7 @@ def attention(rng, *shape):
 
 
 def ask(part, weights, period):
+    """A question about these weights."""
     return Question(part, {"weights": np.array(weights, float)}, {"period": period})
 
 

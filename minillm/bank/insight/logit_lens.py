@@ -49,30 +49,36 @@ def normed(x, eps, gain=1.0, shift=0.0, axis=-1, ddof=0):
 
 
 def shares(logits):
+    """Softmax over the last axis."""
     e = np.exp(logits - logits.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
 
 
 def wrong(name, says, function):
+    """The Mistake of an answer with this function."""
     return Mistake(name, says, lambda x, g, b, table, *, eps=1e-5: function(x, g, b, table, eps))
 
 
 def right(x, g, b, table, eps):
+    """The logits as they should be."""
     return normed(x, eps, g, b) @ table.T
 
 
 def in_place(x, g, b, table, eps):
+    """In the array that was given."""
     x -= x.mean(-1, keepdims=True)
     x /= np.sqrt((x * x).mean(-1, keepdims=True) + eps)
     return (g * x + b) @ table.T
 
 
 def last_only(x, g, b, table, eps):
+    """At the last position alone."""
     logits = right(x, g, b, table, eps)
     return logits[..., -1, :] if x.ndim > 1 else logits
 
 
 def ask(x, g, b, table, **options):
+    """A question about this stream."""
     arguments = {"x": x, "g": g, "b": b, "table": table}
     return Question("logits", {name: np.array(a, float) for name, a in arguments.items()}, options)
 

@@ -13,7 +13,7 @@ import numpy as np
 from ...backend import array_module, to_cpu
 
 
-def nothing_crosses(w, x, dy, groups, rng, log):
+def _nothing_crosses(w, x, dy, groups, rng, log):
     xp = array_module(w)
     dw = x.T @ dy
     norm = xp.sqrt((dw * dw).sum())
@@ -21,14 +21,14 @@ def nothing_crosses(w, x, dy, groups, rng, log):
     log.append(norm)
 
 
-def the_loss_is_fetched(w, x, dy, groups, rng, log):
+def _the_loss_is_fetched(w, x, dy, groups, rng, log):
     y = x @ w
     loss = ((y - dy) * (y - dy)).mean()
     w -= 0.1 * (x.T @ (y - dy))
     log.append(f"{loss:.3f}")
 
 
-def a_condition_waits(w, x, dy, groups, rng, log):
+def _a_condition_waits(w, x, dy, groups, rng, log):
     xp = array_module(w)
     dw = x.T @ dy
     norm = xp.sqrt((dw * dw).sum())
@@ -37,78 +37,79 @@ def a_condition_waits(w, x, dy, groups, rng, log):
     w -= 0.1 * dw
 
 
-def a_mask_is_counted(w, x, dy, groups, rng, log):
+def _a_mask_is_counted(w, x, dy, groups, rng, log):
     known = groups >= 0
     dw = x[known].T @ dy[known]
     w -= 0.1 * dw
 
 
-def a_constant_is_sent_again(w, x, dy, groups, rng, log):
+def _a_constant_is_sent_again(w, x, dy, groups, rng, log):
     xp = array_module(w)
     earlier = xp.asarray(np.tri(16, dtype="float32") / 16)
     dw = (earlier @ x).T @ dy
     w -= 0.1 * dw
 
 
-def noise_comes_from_the_computer(w, x, dy, groups, rng, log):
+def _noise_comes_from_the_computer(w, x, dy, groups, rng, log):
     xp = array_module(w)
     keep = xp.asarray(rng.random(x.shape, dtype="float32") > 0.1)
     dw = (x * keep).T @ dy
     w -= 0.1 * dw
 
 
-def all_weights_are_fetched(w, x, dy, groups, rng, log):
+def _all_weights_are_fetched(w, x, dy, groups, rng, log):
     before = to_cpu(w)
     w -= 0.1 * (x.T @ dy)
     log.append(before)
 
 
-def an_index_list_is_sent(w, x, dy, groups, rng, log):
+def _an_index_list_is_sent(w, x, dy, groups, rng, log):
     chosen = [0, 3, 5, 10, 12]
     dw = x[chosen].T @ dy[chosen]
     w -= 0.1 * dw
 
 
-def the_end_of_a_slice_is_fetched(w, x, dy, groups, rng, log):
+def _the_end_of_a_slice_is_fetched(w, x, dy, groups, rng, log):
     longest = int(groups.max()) + 1
     dw = x[:longest].T @ dy[:longest]
     w -= 0.1 * dw
 
 
-def float64_creeps_in(w, x, dy, groups, rng, log):
+def _float64_creeps_in(w, x, dy, groups, rng, log):
     scale = 0.1 / np.sqrt(x.shape[-1])
     dw = scale * (x.T @ dy)
     w -= dw.astype(w.dtype)
 
 
-def the_clock_stops_too_early(w, x, dy, groups, rng, log):
+def _the_clock_stops_too_early(w, x, dy, groups, rng, log):
     start = time.perf_counter()
     dw = x.T @ dy
     w -= 0.1 * dw
     log.append(time.perf_counter() - start)
 
 
-def a_kernel_for_each_row(w, x, dy, groups, rng, log):
+def _a_kernel_for_each_row(w, x, dy, groups, rng, log):
     for x_row, dy_row in zip(x, dy, strict=True):
         dw = x_row[:, None] * dy_row
         w -= 0.1 * dw
 
 
 FUNCTIONS = (
-    nothing_crosses,
-    the_loss_is_fetched,
-    a_condition_waits,
-    a_mask_is_counted,
-    a_constant_is_sent_again,
-    noise_comes_from_the_computer,
-    all_weights_are_fetched,
-    an_index_list_is_sent,
-    the_end_of_a_slice_is_fetched,
-    float64_creeps_in,
-    the_clock_stops_too_early,
-    a_kernel_for_each_row,
+    _nothing_crosses,
+    _the_loss_is_fetched,
+    _a_condition_waits,
+    _a_mask_is_counted,
+    _a_constant_is_sent_again,
+    _noise_comes_from_the_computer,
+    _all_weights_are_fetched,
+    _an_index_list_is_sent,
+    _the_end_of_a_slice_is_fetched,
+    _float64_creeps_in,
+    _the_clock_stops_too_early,
+    _a_kernel_for_each_row,
 )
-STEPS = {function.__name__.replace("_", " "): function for function in FUNCTIONS}
+# Their names tell the answer, and no docstring stands in what is shown: so they are private.
+STEPS = {function.__name__.replace("_", " ").strip(): function for function in FUNCTIONS}
 
 
 def code(step):
