@@ -4,8 +4,11 @@ import numpy as np
 
 from ... import sample
 from ...grader.exercise import Part
-from ...grader.values import Question, Values
+from ...grader.guard import Unfit
+from ..heads.dropout import Chance, Sight
 from . import pad_left_right, pad_left_wrong
+
+KINDS = {"ids": ("iu", "integers"), "positions": ("iu", "integers"), "mask": ("b", "booleans")}
 
 
 def in_loops(prompts, fill=0):
@@ -22,9 +25,37 @@ def in_loops(prompts, fill=0):
     return tuple(np.array([[cell[i] for cell in row] for row in rows]) for i in range(3))
 
 
-def ask(part, prompts, raises=None, **options):
+def three(pad_left, prompts, fill=0):
+    """The three arrays by name.  Unfit if they are something else: numbers of another kind are of no use to gpt."""
+    back = pad_left(prompts, fill=fill)
+    if isinstance(back, np.ndarray) and back.ndim == 3:
+        raise Unfit("one array came back, and three are due: ids, positions and mask")
+    if not isinstance(back, (tuple, list)) or len(back) != len(KINDS):
+        raise Unfit("three arrays are due: ids, positions and mask")
+    for (name, (kinds, words)), a in zip(KINDS.items(), back, strict=True):
+        if not isinstance(a, np.ndarray):
+            raise Unfit(f"{name} is no array, and three arrays are due")
+        if a.dtype.kind not in kinds:
+            raise Unfit(f"{name} is an array of {a.dtype}, and {words} are due")
+    return dict(zip(KINDS, back, strict=True))
+
+
+def refused(pad_left, prompts):
+    """What came back, where nothing should."""
+    back = pad_left(prompts)
+    three = isinstance(back, (tuple, list)) and len(back) == len(KINDS)
+    return dict(zip(KINDS, back, strict=True)) if three else back
+
+
+def left_alone(pad_left, prompts):
+    """The lengths of the prompts afterwards."""
+    pad_left(prompts)
+    return {"lengths afterwards": [len(prompt) for prompt in prompts]}
+
+
+def ask(part, prompts, look=three, raises=None, **options):
     """A question about these prompts."""
-    return Question(part, {"prompts": prompts}, options, raises=raises)
+    return Sight(part, {"prompts": prompts}, options, raises=raises, look=look)
 
 
 def draw(rng):
@@ -34,14 +65,14 @@ def draw(rng):
         yield ask("ids", [rng.integers(0, 4, size=size).tolist() for size in n], fill=int(rng.integers(0, 4)))
 
 
-EXERCISE = Values(
+EXERCISE = Chance(
     name="pad_left",
     notebook="10_writing",
     answer=sample.pad_left,
     spec=in_loops,
     parts=(
         Part("ids", 2.5, "ids, positions and mask equal the definition on {drawn} random batches"),
-        Part("refusals", 0.5, "no prompt, or an empty one, is refused", needs=("ids",)),
+        Part("refusals", 0.5, "no prompt, or an empty one, is refused, and the prompts are left alone", needs=("ids",)),
     ),
     by_hand=(
         ask("ids", [[7]]),
@@ -49,8 +80,9 @@ EXERCISE = Values(
         ask("ids", [[5], [6, 7, 8]], fill=9),
         ask("ids", [[0, 5], [0]]),
         ask("ids", [[1, 2], [3, 4]]),
-        ask("refusals", [], raises=ValueError),
-        ask("refusals", [[1, 2], []], raises=ValueError),
+        ask("refusals", [], refused, raises=ValueError),
+        ask("refusals", [[1, 2], []], refused, raises=ValueError),
+        ask("refusals", [[5, 6], [7]], left_alone),
     ),
     draw=draw,
     mistakes=pad_left_wrong.MISTAKES,

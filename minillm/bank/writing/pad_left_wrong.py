@@ -22,7 +22,19 @@ STEPS = types.SimpleNamespace(
     positions=lambda n, gap: [0] * gap + [*range(n)],
     mask=lambda n, gap: [True] * gap + [False] * n,
     hide=lambda ids, mask, fill: mask,
+    back=lambda ids, positions, mask: (ids, positions, mask),
 )
+
+
+def inserted(prompts, fill=0):
+    """The prompts themselves are made longer."""
+    lengths = [len(prompt) for prompt in prompts]
+    refuse(lengths)
+    for prompt in prompts:
+        while len(prompt) < max(lengths):
+            prompt.insert(0, fill)
+    place = np.arange(max(lengths)) - max(lengths) + np.array(lengths)[:, None]
+    return np.array(prompts), np.maximum(place, 0), place < 0
 
 
 def wrong(name, says, **steps):
@@ -37,7 +49,8 @@ def wrong(name, says, **steps):
         pairs = [(len(prompt), T - len(prompt)) for prompt in prompts]
         ids = np.array([do.ids(prompt, gap, fill) for prompt, (_, gap) in zip(prompts, pairs, strict=True)])
         positions = np.array([do.positions(n, gap) for n, gap in pairs])
-        return ids, positions, do.hide(ids, np.array([do.mask(n, gap) for n, gap in pairs]), fill)
+        mask = np.array([do.mask(n, gap) for n, gap in pairs])
+        return do.back(ids, positions, do.hide(ids, mask, fill))
 
     return Mistake(name, says, pad_left)
 
@@ -133,6 +146,51 @@ MISTAKES = (
         "sorted by length",
         "The prompts were sorted by length. Row i belongs to prompt i.",
         order=lambda prompts: sorted(prompts, key=len),
+    ),
+    wrong(
+        "positions of the columns, 0 for padding",
+        "The positions are the numbers of the columns, with 0 for padding. A prompt begins at position 0, wherever its "
+        "row begins.",
+        positions=lambda n, gap: [0] * gap + [*range(gap, n + gap)],
+    ),
+    wrong(
+        "-1 for padding",
+        "Padding got position -1: that is what a running count less 1 begins with. 0 is due.",
+        positions=lambda n, gap: [-1] * gap + [*range(n)],
+    ),
+    wrong(
+        "ids are floats",
+        "The ids are floating-point numbers: np.zeros makes those, unless it is told int. Ids are places in a table, "
+        "and an array of floats cannot be used to look anything up.",
+        back=lambda ids, positions, mask: (ids.astype(float), positions, mask),
+    ),
+    wrong(
+        "positions are floats",
+        "The positions are floating-point numbers: np.zeros makes those, unless it is told int. A table of positions "
+        "is looked up by integers.",
+        back=lambda ids, positions, mask: (ids, positions.astype(float), mask),
+    ),
+    wrong(
+        "mask of numbers",
+        "The mask holds the integers 0 and 1. True and False are due: attention takes no others, and ~ turns only "
+        "those round.",
+        back=lambda ids, positions, mask: (ids, positions, mask.astype(int)),
+    ),
+    wrong(
+        "lists",
+        "What came back are lists. Make arrays of them: a model asks for their shape.",
+        back=lambda ids, positions, mask: (ids.tolist(), positions.tolist(), mask.tolist()),
+    ),
+    wrong(
+        "stacked in one array",
+        "ids, positions and mask were put together. That takes the mask for numbers: return three arrays, with commas "
+        "between them.",
+        back=lambda ids, positions, mask: np.array([ids, positions, mask]),
+    ),
+    Mistake(
+        "prompts changed in place",
+        "The padding was put into the prompts themselves, and whoever gave them still needs them as they were.",
+        inserted,
     ),
     wrong(
         "empty prompts not refused",

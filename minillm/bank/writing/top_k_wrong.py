@@ -115,6 +115,19 @@ def log_shares(logits, ids):
     return kept - top - np.log(np.exp(kept - top).sum(-1, keepdims=True))
 
 
+def sorted_first(logits, ids):
+    """The logits that stay, in order, at the places 0 to k - 1."""
+    y = np.full(logits.shape, -np.inf)
+    y[..., : ids.shape[-1]] = np.take_along_axis(logits, ids, -1)
+    return y
+
+
+def order_for_ranks(logits, k):
+    """The ids in order are compared with k, as if they were ranks."""
+    refuse(k)
+    return np.where(best_first(logits) < k, logits, -np.inf)
+
+
 MISTAKES = (
     Mistake(
         "all that equal the k-th",
@@ -168,6 +181,18 @@ MISTAKES = (
         "only the k numbers",
         "What came back are k numbers a row. Then nobody knows whose they are: the result has the shape of logits.",
         put=lambda logits, ids: np.take_along_axis(logits, ids, -1),
+    ),
+    wrong(
+        "left in sorted order",
+        "The logits that stay were put into the first k places. Then nobody knows whose they are: each belongs at its "
+        "token's place.",
+        put=sorted_first,
+    ),
+    Mistake(
+        "an order for ranks",
+        "np.argsort(-logits) says which id comes first, second, third. It was compared with k as if it said which "
+        "rank each id has. Sort it once more for that, or use its first k ids.",
+        order_for_ranks,
     ),
     wrong(
         "ids",

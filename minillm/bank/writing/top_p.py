@@ -68,7 +68,7 @@ EXERCISE = Values(
     parts=(
         Part("kept", 2.5, "equals the definition on {drawn} random arrays"),
         Part("ties", 0.5, "of equal logits the one with the lower id goes first, and no more stay than p needs"),
-        Part("limits", 1, "p = 1 keeps every token, and p outside (0, 1] is refused", needs=("kept",)),
+        Part("limits", 1, "p = 1 keeps all, p outside (0, 1] is refused, large logits do no harm", needs=("kept",)),
         Part("arguments", 0.5, "logits are left alone, and the result is new", needs=("kept",)),
     ),
     by_hand=(
@@ -81,6 +81,7 @@ EXERCISE = Values(
         of("ties", [0.25, 0.25, 0.25, 0.25], 0.4),
         ask("ties", [0, 0], 0.5),
         ask("limits", [0, -80], 1),
+        ask("limits", [1000, 999, 0], 0.8),
         ask("limits", [1, 2], 0, raises=ValueError),
         ask("limits", [1, 2], 1.5, raises=ValueError),
     ),

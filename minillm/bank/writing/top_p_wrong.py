@@ -271,6 +271,12 @@ MISTAKES = (
         whole=lambda logits, p: False,
     ),
     wrong(
+        "large logits overflow",
+        "Right for small logits. exp(1000) is infinite, and infinity divided by infinity is no number: take the "
+        "largest logit off before exp, or use layers.softmax.",
+        probs=lambda scores: np.exp(scores) / np.exp(scores).sum(-1, keepdims=True),
+    ),
+    wrong(
         "p outside (0, 1] not refused",
         "A p of 0 keeps nothing, and one above 1 is no share. A ValueError is due.",
         refuse=lambda p: None,
