@@ -65,6 +65,8 @@ def draw(rng):
         draws = draws[[len(set(row)) > 2 for row in draws.tolist()]]
         if part == "slope":
             draws = np.tile(np.unique(runs), (3, 1))
+        elif part == "runs":
+            draws = np.tile(draws[:1], (3, 1))  # one alpha: where the ends lie is another part
         yield ask(part, x, reducible, runs, draws, **({"level": 0.8} if part == "level" else {}))
 
 
@@ -83,8 +85,10 @@ EXERCISE = Values(
     by_hand=(
         ask("slope", [1, math.e], [math.e, 1], [0, 1], [[0, 1]]),
         ask("slope", [1, math.e, math.e**2], [9, 4, 1], [0, 1, 2], [[0, 1, 2], [2, 0, 1]]),
+        ask("slope", [1, math.e], [1, math.e], [0, 1], [[0, 1]]),
         ask("runs", X, Y, RUNS, [[0, 0], [0, 0]]),
         ask("runs", X, Y, RUNS, [[0, 1], [0, 1]]),
+        ask("runs", X, Y, RUNS, [[0, 0, 1], [0, 0, 1]]),
         ask("runs", [1, math.e, math.e**2], [9, 4, 1], [5, 6, 7], [[5, 6, 6], [5, 6, 6]]),
         ask("level", [1, math.e, math.e**2], [9, 4, 1], [5, 6, 7], [[5, 6, 6], [5, 7, 7], [6, 7, 7]], level=0.5),
         ask("level", X, Y, RUNS, [[0, 0], [0, 1], [1, 1]]),

@@ -65,6 +65,12 @@ MISTAKES = (
         "sign kept", "alpha is the slope with its sign turned: the loss falls, and alpha is above zero.", alpha=slope
     ),
     wrong(
+        "size of the slope",
+        "This is the size of the slope. Where the loss happens to rise, alpha is below zero, and such replicates "
+        "belong to the interval too.",
+        alpha=lambda u, v: abs(slope(u, v)),
+    ),
+    wrong(
         "x not in logarithms",
         "x is used as it is. A power law is a straight line in the logarithms of both.",
         logs=lambda x: np.asarray(x, float),
@@ -100,6 +106,12 @@ MISTAKES = (
         rows=lambda runs, drawn: np.array([np.flatnonzero(runs == run)[0] for run in drawn]),
     ),
     wrong(
+        "counts for weights",
+        "A run that was drawn twice counts four times here. np.polyfit squares its weights: the root of the count is "
+        "due, or the rows as often as they were drawn.",
+        rows=lambda runs, drawn: np.concatenate([np.flatnonzero(runs == a) for a in drawn for b in drawn if a == b]),
+    ),
+    wrong(
         "all rows",
         "All rows are fitted every time, so that nothing is drawn.",
         rows=lambda runs, drawn: np.arange(len(runs)),
@@ -109,6 +121,11 @@ MISTAKES = (
         "The ends are the quantiles 1 - level and level: that leaves 5 per cent on either side of a level of 0.95, and "
         "so 90 between them.",
         ends=lambda alphas, level: np.quantile(alphas, [1 - level, level]),
+    ),
+    wrong(
+        "always 95 per cent",
+        "The ends are those of a level of 0.95, whatever `level` says.",
+        ends=lambda alphas, level: middle(alphas, 0.95),
     ),
     wrong(
         "least and most",
