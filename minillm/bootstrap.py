@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import descent, scaling, surface
+from . import scaling, surface
 
 BATCH = 250  # replicates that are fitted at once
 DRAWS = 40  # new runs imagined for each replicate, by prediction
@@ -100,13 +100,11 @@ def resample(fit, *, groups=None, replicates=500, seed=0, kind="runs"):
     else:
         raise ValueError(f'kind is {kind!r}, but must be "runs" or "signs".')
     thetas, converged = np.empty((replicates, here.n_parameters)), np.empty(replicates, bool)
-    model = here.model()
     for i in range(0, replicates, BATCH):
         part = slice(i, i + BATCH)
-        theta = np.tile(fit.theta, (len(y[part]), 1))
-        for delta in surface.path(fit.estimator, fit.delta):
-            theta, _, good = descent.minimise(model, theta, y[part], weights[part], delta)
-        thetas[part], converged[part] = theta, good
+        start = np.tile(fit.theta, (len(y[part]), 1))
+        found = surface.settle(here, start, y[part], weights[part], fit.estimator, fit.delta)
+        thetas[part], _, converged[part] = found
     return Bootstrap(fit, thetas, converged, redrawn, n_groups, seed)
 
 

@@ -90,10 +90,13 @@ def minimise(model, theta, y, weights, delta, gamma=1.0):
     y, weights = (np.broadcast_to(np.asarray(a, float), (S, model.terms.shape[1])) for a in (y, weights))
     gamma = np.broadcast_to(np.asarray(gamma, float), (S,))
     theta, best, good = theta.astype(float), np.empty(S), np.zeros(S, bool)
-    damping, active = np.full(S, 1e-4), np.arange(S)
+    damping, active = np.tile([1e-4, 1e-9], (S, 1)), np.arange(S)  # of Newton's step, and of the parabola's
+    careful = np.zeros(S, int)  # 1 where the last try did not go down: the next takes the parabola
     best[:], gradient, hessian, majoriser = derivatives(model, theta, y, weights, delta, gamma)
     for _ in range(MOST_STEPS):
-        step, promise = _step(gradient[active], hessian[active], majoriser[active], damping[active])
+        step, promise = _step(
+            gradient[active], hessian[active], majoriser[active], damping[active, careful[active]], careful[active]
+        )
         done = promise <= RELATIVE * best[active] + ABSOLUTE * weights[active].sum(-1)
         good[active[done]] = True
         active, step = active[~done], step[~done]
@@ -102,19 +105,20 @@ def minimise(model, theta, y, weights, delta, gamma=1.0):
         trial = np.maximum(theta[active] + step, LOWEST)
         there = derivatives(model, trial, y[active], weights[active], delta, gamma[active])
         lower = there[0] < best[active]
-        damping[active] = np.where(lower, damping[active] / 5, damping[active] * 4)
+        damping[active, careful[active]] *= np.where(lower, 1 / 5, 4)
+        careful[active] = ~lower
         moved = active[lower]
         theta[moved] = trial[lower]
         best[moved], gradient[moved], hessian[moved], majoriser[moved] = (a[lower] for a in there)
-        active = active[damping[active] < 1e16]
+        active = active[damping[active, 1] < 1e9]
     return theta, best, good
 
 
-def _step(gradient, hessian, majoriser, damping):
+def _step(gradient, hessian, majoriser, damping, careful):
     """A step downhill for each problem, and the decrease that an undamped one promises."""
     scale = np.trace(majoriser, axis1=1, axis2=2)[:, None] + 1e-300
     newton, axes = np.linalg.eigh(hessian)
-    positive = newton[:, 0] > 1e-13 * scale[:, 0]
+    positive = (newton[:, 0] > 1e-13 * scale[:, 0]) & (careful == 0)
     if not positive.all():
         newton[~positive], axes[~positive] = np.linalg.eigh(majoriser[~positive])
     curvature = np.maximum(newton, 0) + 1e-15 * scale

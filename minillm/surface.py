@@ -107,12 +107,34 @@ class Surface:
 
 def search(surface, estimator, delta, weights):
     """Every start goes downhill: theta (S, p), objective (S,), converged (S,), the lowest first."""
-    model, theta = surface.model(), surface.starts()
-    y = surface.y - surface.centre
+    model, theta, y = surface.model(), surface.starts(), surface.y - surface.centre
     for width in path(estimator, delta):
         theta, value, good = descent.minimise(model, theta, y, weights, width)
     order = np.argsort(value, kind="stable")
-    return theta[order], value[order], good[order]
+    theta, value, good = theta[order], value[order], good[order]
+    if not good[0]:
+        theta[:1], value[:1], good[:1] = settle(surface, theta[:1], y, weights, estimator, delta)
+    return theta, value, good
+
+
+def settle(surface, theta, y, weights, estimator, delta):
+    """The minimum downhill of each start, as from descent.minimise; theta (S, p), y and weights (S, rows) or (rows,).
+
+    What has not converged, where few residuals are below delta and the objective has kinks, comes down once more by
+    way of least squares and ever sharper kinks, and keeps the lower end.
+    """
+    model = surface.model()
+    for width in path(estimator, delta):
+        theta, value, good = descent.minimise(model, theta, y, weights, width)
+    late = np.flatnonzero(~good)
+    if len(late) and estimator != "ols":
+        y, weights = (np.broadcast_to(a, (len(theta), len(surface.y)))[late] for a in (y, weights))
+        again = theta[late]
+        for width in (math.inf, *np.geomspace(1e-1, path(estimator, delta)[-1], 12)):
+            again, lower, settled = descent.minimise(model, again, y, weights, width)
+        better = lower <= value[late] * (1 + 1e-12)
+        theta[late[better]], value[late[better]], good[late[better]] = again[better], lower[better], settled[better]
+    return theta, value, good
 
 
 def total(residuals, estimator, delta):

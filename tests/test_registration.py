@@ -88,6 +88,19 @@ def test_a_prediction_is_made_once(path):
     assert path.read_bytes() == before
 
 
+def test_a_file_that_came_while_the_law_was_fitted_is_kept_too(tmp_path, monkeypatch):
+    path, honest = tmp_path / "a.json", bootstrap.bootstrap
+
+    def slow(*arguments, **options):
+        path.write_text("another's", encoding="utf-8")
+        return honest(*arguments, **options)
+
+    monkeypatch.setattr(bootstrap, "bootstrap", slow)
+    with pytest.raises(FileExistsError):
+        registration.predict(path, some_runs(), **AT, replicates=5)
+    assert path.read_text("utf-8") == "another's"
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -186,7 +186,8 @@ def test_integers_near_the_end_of_int64_do_not_overflow():
     found = scaling.fit(whole(N, 1e8), whole(D, 9e6), loss)  # up to 1e18 and 9e18
     assert whole(D, 9e6).max() > 0.97 * np.iinfo(np.int64).max
     assert np.allclose(exponents(found), exponents(scaling.fit(N, D, loss)), rtol=1e-5)
-    assert TRUE.loss(np.int64(10), np.int64(10)) == TRUE.loss(10.0, 10.0)
+    huge = TRUE.loss([10**25], [10**25])  # more than int64 holds
+    assert huge.dtype == np.float64 and huge == TRUE.loss(1e25, 1e25)
     assert TRUE.allocation(10**30)[0] == TRUE.allocation(1e30)[0]
     assert scaling.fit([10**25, *range(2, 9)], np.arange(2, 10), loss[:8], floor=0) is not None
 
