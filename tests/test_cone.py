@@ -15,13 +15,13 @@ SHOT = 98944.0, 2.0**21
 
 def line(figure, name):
     """The curve of this name, (x, y)."""
-    (found,) = [each for each in figure.axes[0].lines if each.get_label() == name]
+    (found,) = [each for each in figure.axes[1].lines if each.get_label() == name]
     return np.asarray(found.get_data(), float)
 
 
 def stars(figure):
     """Where the run stands, (n, 2)."""
-    return [d.get_offsets() for d in figure.axes[0].collections if d.get_label() == "the run, made afterwards"]
+    return [d.get_offsets() for d in figure.axes[1].collections if d.get_label() == "the run itself"]
 
 
 def test_the_path_goes_from_the_largest_run_to_the_shot_in_equal_factors():
@@ -43,7 +43,7 @@ def test_the_cone_ends_at_the_prediction_and_the_star_at_the_truth():
 
 
 def test_no_run_of_the_law_lies_below_its_frontier():
-    x, y = line(cone.cone(MADE, *SHOT, title="t"), "the law's frontier")
+    x, y = line(cone.cone(MADE, *SHOT, title="t"), "law's frontier")
     law = MADE.fit.law
     assert (np.interp(np.log(6 * N * D), np.log(x), y) < law.loss(N, D) + 1e-3).all()
     sizes = np.geomspace(1e3, 1e7, 4001)
