@@ -105,7 +105,7 @@ def test_help_does_not_wait_for_numpy():
     [
         ("trian shakespeare", "there is no command 'trian'; did you mean train?"),
         ("docter", "did you mean doctor?"),
-        ("quux", "there is no command 'quux'; there are doctor, train, write, grade, fit."),
+        ("quux", "there is no command 'quux'; there are doctor, train, write, grade, ladder, fit, predict, score."),
         ("write --temprature 0.8", "write does not know '--temprature'; did you mean --temperature?"),
         ("write --temprature=0.8", "did you mean --temperature?"),
         ("train pydocs --resum", "did you mean --resume?"),
