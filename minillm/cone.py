@@ -30,13 +30,13 @@ def cone(made, N, D, *, truth=None, title, token="token"):
     along = 6 * sizes * tokens
     ends = np.quantile(made.new_runs(sizes, tokens), [0.025, 0.1, 0.5, 0.9, 0.975], axis=0)
     with style():
-        figure, (left, right) = canvas(1, 2, height=4.4)
+        figure, (left, right) = canvas(1, 2, height=3.9)
         for ax, hidden in ((left, "_"), (right, "")):
             for i, (alpha, level) in enumerate(((0.16, 95), (0.3, 80))):
                 low, high = ends[i], ends[-1 - i]
                 ax.fill_between(along, low, high, color=BLUE, alpha=alpha, linewidth=0, label=f"{level} % interval")
-                for name, edge in (("low", low), ("high", high)):
-                    ax.plot(along, edge, color=BLUE, linewidth=0.6, label=f"{hidden}{level} % interval, {name} end")
+                for name, edge in () if hidden else (("low", low), ("high", high)):
+                    ax.plot(along, edge, color=BLUE, linewidth=0.6, label=f"{level} % interval, {name} end")
             ax.plot(along, ends[2], color=BLUE, label=f"{hidden}median")
             wide = np.geomspace(C.min(), 1.6 * along[-1], 60)
             if min(law.alpha, law.beta) > 0:
