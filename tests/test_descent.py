@@ -62,6 +62,27 @@ def test_what_does_not_settle_at_once_comes_down_by_way_of_least_squares(rng):
         assert value[i] == pytest.approx(best, rel=1e-3)
 
 
+def test_a_start_far_away_is_not_held_up_by_a_kink(rng):
+    here, model, y = problem()
+    y = y + 0.01 * rng.standard_normal((200, 25))
+    weights = rng.multinomial(25, np.full(25, 1 / 25), 200).astype(float)
+    start = here.starts()[rng.integers(0, 36, 200)]
+    assert descent.minimise(model, start, y, weights, 1e-3)[2].mean() >= 0.95
+
+
+def test_the_second_descent_is_kept_only_where_it_ends_lower(monkeypatch):
+    here, _, y = problem()
+    start = np.tile(here.starts()[:1], (3, 1))
+    values = iter([np.array([5.0, 5, 5]), *[np.array([9.0, 9])] * 12, np.array([4.0, 6])])
+    good = iter([np.array([True, False, False]), *[np.ones(2, bool)] * 13])
+    marks = iter(range(14))
+    fake = lambda model, theta, *rest: (np.full_like(theta, next(marks)), next(values), next(good))
+    monkeypatch.setattr(descent, "minimise", fake)
+    theta, value, settled = surface.settle(here, start, y, np.ones(25), "huber", 1e-3)
+    assert value.tolist() == [5, 4, 5] and settled.tolist() == [True, True, False]
+    assert theta[:, 0].tolist() == [0, 13, 0] and next(marks, None) is None
+
+
 def test_a_row_of_weight_two_counts_as_two_rows(rng):
     here, model, y = problem()
     weights = np.where(np.arange(25) == 7, 2.0, 1.0)
