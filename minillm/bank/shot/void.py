@@ -33,12 +33,12 @@ def void(registration, run):
 
 
 def written_out(value):
-    """A value in the one way that is hashed, without the json module: for strings of plain letters."""
+    """A value in the one way that is hashed, without the json module: for strings of ASCII and of Greek letters."""
     if isinstance(value, dict):
         return "{" + ",".join(f'"{key}":{written_out(value[key])}' for key in sorted(value)) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(written_out, value)) + "]"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    return f'"{value.encode("ascii", "backslashreplace").decode()}"' if isinstance(value, str) else repr(value)
 
 
 def step_by_step(registration, run):
@@ -63,13 +63,23 @@ def seal(body):
     return body | {"sha256": hashlib.sha256(written_out(body).encode()).hexdigest()}
 
 
-def ask(part, *, change=None, run=None, label="", at="2026-03-01T12:00:00+00:00", loss=2.36, N=98944.0, D=2097152.0):
-    """A registration, changed after it was sealed if change says so, and a run that ended an hour after it."""
+def ask(
+    part,
+    *,
+    more=None,
+    change=None,
+    run=None,
+    label="",
+    at="2026-03-01T12:00:00+00:00",
+    loss=2.36,
+    N=98944.0,
+    D=2097152.0,
+):
+    """A registration, perhaps with more in it, or changed after it was sealed, and a run that ended two days later."""
     rows = [[6304.0, 131072.0, 2.88], [14064.0, 262144.0, 2.62]]
-    told = seal(
-        {"registered": at, "N": N, "D": D, "median": 2.35, "intervals": {"95": [2.32, 2.39]}, "data": {"rows": rows}}
-    )
-    after = datetime.datetime.fromisoformat(at) + datetime.timedelta(hours=1)
+    body = {"registered": at, "N": N, "D": D, "median": 2.35, "intervals": {"95": [2.32, 2.39]}, "data": {"rows": rows}}
+    told = seal(body | (more or {}))
+    after = datetime.datetime.fromisoformat(at) + datetime.timedelta(days=2, hours=1)
     made = {"N": N, "D": D, "loss": loss, "finished": after.isoformat()}
     return Question(part, {"registration": told | (change or {}), "run": made | (run or {})}, label=label)
 
@@ -84,6 +94,11 @@ def forged(label, seal):
 def digest(text, kind="sha256"):
     """The hash of a text."""
     return hashlib.new(kind, text.encode()).hexdigest()
+
+
+def other_end(digits):
+    """A hash with another last digit."""
+    return digits[:-1] + f"{int(digits[-1], 16) ^ 1:x}"
 
 
 def draw(rng):
@@ -107,6 +122,7 @@ def draw(rng):
 
 NUMBERS = ("N", "D", "median", "intervals")
 BEFORE = {"finished": "2026-03-01T11:59:00+00:00"}
+WIDER_FIRST = {"intervals": {"95": [2.32, 2.39], "80": [2.33, 2.37]}}
 EXERCISE = Values(
     name="void",
     notebook="18_shot",
@@ -129,15 +145,27 @@ EXERCISE = Values(
         forged("sealed as Python writes a dict", lambda rest: digest(str(rest))),
         forged("sealed without time and rows", lambda rest: digest(written_out({key: rest[key] for key in NUMBERS}))),
         forged("sealed by SHA-1", lambda rest: digest(written_out(rest), "sha1")),
+        forged("the hash ends in another digit", lambda rest: other_end(digest(written_out(rest)))),
+        ask("hash", more=WIDER_FIRST, label="two intervals, 95 before 80"),
+        ask("hash", more={"note": "one seed"}, label="with a note of two words, sealed"),
+        ask("hash", more={"note": "\u03b1"}, label="with a Greek letter in a note, sealed"),
         ask("run", run={"N": 24896.0, "D": 1048576.0}, label="N and D differ"),
-        ask("run", run={"N": 98945.0}, label="N differs"),
+        ask("run", run={"N": 24896.0}, label="N differs"),
+        ask("run", run={"N": 98945.0}, label="N differs by one"),
         ask("run", run={"D": 1048576.0}, label="D differs"),
+        ask("run", run={"N": 197888.0, "D": 1048576.0}, label="twice the N, half the D"),
         ask("run", N=6304.0, D=131072.0, loss=2.88, label="the run was fitted"),
         ask("run", N=6304.0, D=131072.0, loss=2.87, label="another seed of a run that was fitted"),
+        ask("run", N=6304.0, D=131072.0, loss=2.8801, label="another seed, and nearly the same loss"),
+        ask("run", N=14064.0, D=262144.0, loss=2.62, label="the run was fitted"),
+        ask("run", N=6304.0, D=262144.0, loss=2.62, label="each number stands in a row, in different ones"),
+        ask("run", loss=2.88, label="another run was fitted, with the same loss"),
+        ask("run", run={"N": 6304.0, "D": 131072.0, "loss": 2.88}, label="another run, and it was fitted"),
         ask("run", run={"D": 1048576.0} | BEFORE, label="D differs, and it is late"),
         ask("run", N=6304.0, D=131072.0, loss=2.88, run=BEFORE, label="it was fitted, and it is late"),
         ask("order", run=BEFORE, label="a minute too late"),
         ask("order", run={"finished": "2026-03-01T12:00:00+00:00"}, label="at the same moment"),
+        ask("order", run={"finished": "2026-03-01T12:00:00.400000+00:00"}, label="less than a second later"),
         ask("order", run={"finished": "2026-03-01T12:30:00+01:00"}, label="the run's clock is one hour ahead"),
         ask("order", run={"finished": "2026-03-01T12:00:00+01:00"}, label="the run's clock is one hour ahead"),
         ask("order", run={"finished": "2026-03-01T12:00:00-01:00"}, label="the run's clock is one hour behind"),

@@ -49,6 +49,16 @@ def until_it_is_spent(costs, order, budget):
     return taken
 
 
+def by_another_order(key):
+    """An answer in which the rungs are sorted by key(cost, FLOPs of a step, steps of the runs, number)."""
+
+    def within_budget(budget, rungs, cooldown=0.25):
+        costs = [flops * trunk_and_branches(lengths, cooldown) for flops, lengths in rungs]
+        return while_it_lasts(costs, sorted(range(len(costs)), key=lambda i: key(costs[i], *rungs[i], i)), budget)
+
+    return within_budget
+
+
 # The steps of a right answer.
 STEPS = types.SimpleNamespace(
     steps=trunk_and_branches,
@@ -99,8 +109,7 @@ MISTAKES = (
     ),
     wrong(
         "one branch",
-        "Only the branch of the longest run is longer than nothing here: the trunk and one branch for it, counted for "
-        "each run alike. Each branch has the length of its own run's cooldown.",
+        "All branches are as long as that of the longest run here. Each has the length of its own run's cooldown.",
         steps=lambda lengths, cooldown: (
             max(n - round(cooldown * n) for n in lengths) + len(lengths) * round(cooldown * max(lengths))
         ),
@@ -111,6 +120,44 @@ MISTAKES = (
         steps=lambda lengths, cooldown: (
             lengths[-1] - round(cooldown * lengths[-1]) + sum(round(cooldown * n) for n in lengths)
         ),
+    ),
+    wrong(
+        "the first run is the longest",
+        "The trunk is as long as the first run needs it. Runs may come in any order: take the longest.",
+        steps=lambda lengths, cooldown: (
+            lengths[0] - round(cooldown * lengths[0]) + sum(round(cooldown * n) for n in lengths)
+        ),
+    ),
+    wrong(
+        "trunk too short",
+        "The trunk ends where the shortest run leaves it. The longest run needs more of it.",
+        steps=lambda lengths, cooldown: (
+            min(lengths) - round(cooldown * min(lengths)) + sum(round(cooldown * n) for n in lengths)
+        ),
+    ),
+    wrong(
+        "no branch for the longest",
+        "The longest run has no branch here. Its last steps are not on the trunk, and are to be paid too.",
+        steps=lambda lengths, cooldown: (
+            max(n - round(cooldown * n) for n in lengths) + sum(round(cooldown * n) for n in sorted(lengths)[:-1])
+        ),
+    ),
+    wrong(
+        "not rounded",
+        "Branches of parts of a step are paid here. The branch of a run of n steps has round(cooldown * n) steps.",
+        steps=lambda lengths, cooldown: (1 - cooldown) * max(lengths) + cooldown * sum(lengths),
+    ),
+    wrong(
+        "cut, not rounded",
+        "Branches are cut to whole steps, as int does it. A branch has round(cooldown * n) steps.",
+        steps=lambda lengths, cooldown: (
+            max(n - int(cooldown * n) for n in lengths) + sum(int(cooldown * n) for n in lengths)
+        ),
+    ),
+    wrong(
+        "rounded together",
+        "The branches are added and then rounded. Round each of them.",
+        steps=lambda lengths, cooldown: max(n - round(cooldown * n) for n in lengths) + round(cooldown * sum(lengths)),
     ),
     wrong(
         "cooldown of a quarter",
@@ -155,4 +202,19 @@ MISTAKES = (
         gives=sorted,
     ),
     wrong("counted from one", "The first rung has the number 0.", gives=lambda taken: [i + 1 for i in taken]),
+    Mistake(
+        "sorted as if alone",
+        "The cheapest is chosen by what its runs would cost alone. Sort by what a rung costs, with its shared trunk.",
+        by_another_order(lambda cost, flops, lengths, i: (flops * sum(lengths), i)),
+    ),
+    Mistake(
+        "of two equals the smaller",
+        "Of two rungs that cost the same the one with fewer FLOPs a step is taken first. The first in the plan is due.",
+        by_another_order(lambda cost, flops, lengths, i: (cost, flops, i)),
+    ),
+    wrong(
+        "the same rung again",
+        "A rung is taken twice, and the other one that costs the same never. The index of a cost finds only the first.",
+        take=lambda costs, order, budget: [costs.index(costs[i]) for i in while_it_lasts(costs, order, budget)],
+    ),
 )
