@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from . import plan, registration, rung, runs, sources
+from . import ladder, plan, registration, rung, runs, sources
 
 COLUMNS = "{:24} {:>9} {:>20} {:>7} {:>8} {:>10} {:>7} {:>7}"
 
@@ -28,9 +28,9 @@ def register(chosen, results, folder, **how):
                 path = folder / f"{name}-width-{each.width}-seed-{seed}.json"
                 if path.exists():
                     continue
-                about = rung.describe(each, sources.make(each.language))
-                D = each.steps(each.tokens[0]) * each.batch_size * each.n_ctx
-                C = D // (each.batch_size * each.n_ctx) * each.flops_per_step(sources.make(each.language).vocab_size)
+                source, steps = sources.make(each.language), each.steps(each.tokens[0])
+                about = rung.describe(each, source)
+                D, C = steps * each.batch_size * each.n_ctx, steps * each.flops_per_step(source.vocab_size)
                 model = {"plan": chosen.name, "language": about["language"], "width": each.width, "seed": seed}
                 floor = {} if about["floor"] is None else {"floor": about["floor"]}
                 registration.predict(path, fitted, N=about["N"], D=D, C=C, model=model, **floor, **how)
@@ -44,9 +44,9 @@ def rows_of(rungs, everything):
     for each in rungs:
         about = rung.describe(each, sources.make(each.language))
         for D in each.tokens:
-            key = [about["language"], each.width, each.seed, each.steps(D) * each.batch_size * each.n_ctx]
-            wanted[str(key)] = f"width {each.width}, D {D:,}, seed {each.seed}"
-    keys = [str([row["language"], row["width"], row["seed"], int(row["D"])]) for row in everything.rows]
+            key = ladder.name(about | {"D": each.steps(D) * each.batch_size * each.n_ctx})
+            wanted[key] = f"width {each.width}, D {D:,}, seed {each.seed}"
+    keys = [ladder.name(row | {"D": int(row["D"])}) for row in everything.rows]
     missing = [says for key, says in wanted.items() if key not in keys]
     if missing:
         raise ValueError(f"the results lack {len(missing)} runs of the plan, first {missing[0]}: finish the ladder.")

@@ -44,7 +44,8 @@ ORDER = [
     ["exam"],
     ["rung"],
     ["plan"],
-    ["ladder", "wager"],
+    ["ladder"],
+    ["wager"],
     ["train", "doctor", "grader.there_and_back", "grader.values"],
     ["panels.*"],
     ["bank.*"],  # the bank of exercises, and its chapters; among themselves they are free of circles
