@@ -8,6 +8,7 @@ from ... import bpe
 from ...grader.exercise import Mistake
 from . import merge_pair as steps_of_merging
 from .merge_pair import merge_pair
+from .words_wrong import CUTS
 
 
 def in_order(row, merges, merge, first):
@@ -185,17 +186,7 @@ MISTAKES = (
         "A word here goes from one space to the next, with the full stop that follows it. bpe.split cuts there too.",
         words=lambda text: re.split("(?= )", text),
     ),
-    wrong(
-        "ends of lines lost",
-        "The text was cut into lines, and their ends are gone. They are bytes like any others: give all of the text to "
-        "bpe.split.",
-        words=lambda text: [word for line in text.splitlines() for word in bpe.split(line)],
-    ),
-    wrong(
-        "capitals made small",
-        "Capitals were made small. 'A' and 'a' are different bytes: take the text as it is.",
-        words=lambda text: bpe.split(text.lower()),
-    ),
+    *(wrong(name, says, words=words) for name, (says, words) in CUTS.items()),
     wrong(
         "digits of another id",
         "The pair was searched for in a string of digits, and 32 97 is found in 132 97 too. Compare whole ids.",

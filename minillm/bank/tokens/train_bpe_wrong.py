@@ -8,6 +8,7 @@ from ... import bpe
 from ...grader.exercise import Mistake
 from . import merge_pair as steps_of_merging
 from .merge_pair import merge_pair
+from .words_wrong import CUTS
 
 
 def pairs_of(words):
@@ -193,17 +194,7 @@ MISTAKES = (
         "The white space at the two ends of the text is gone, as after strip(). It is part of the text.",
         words=lambda text: bpe.split(text.strip()),
     ),
-    wrong(
-        "ends of lines lost",
-        "The text was cut into lines, and their ends are gone. They are bytes like any others: give all of the text to "
-        "bpe.split.",
-        words=lambda text: [word for line in text.splitlines() for word in bpe.split(line)],
-    ),
-    wrong(
-        "capitals made small",
-        "Capitals were made small. 'A' and 'a' are different bytes: take the text as it is.",
-        words=lambda text: bpe.split(text.lower()),
-    ),
+    *(wrong(name, says, words=words) for name, (says, words) in CUTS.items()),
     wrong(
         "each word counted once",
         "Each different word was counted once, however often it occurs. A pair is as common as it is in the text.",
