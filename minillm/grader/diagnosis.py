@@ -5,7 +5,7 @@ import dataclasses
 import difflib
 import typing
 
-from .exercise import Exercise, Judgement, Row, article
+from .exercise import Exercise, Judgement, Mistake, Row, article
 from .sink import shorten
 
 UNSAID = ("", "?", "...")  # what stands for a diagnosis that was not made yet
@@ -68,6 +68,22 @@ class Diagnosis(Exercise):
         if word != self.cases[part.name]:
             return no(self.evidence(part.name, word), f"{part.name} is not {word}")
         return Row(part.name, part.points, part.points, "ok", part.says)
+
+
+def confused(cases, evidence, **words):
+    """The Mistake of a dict that is right but for these words: confused(CASES, evidence, A="no warm-up")."""
+    letter, word = next(iter(words.items()))
+    twice = len(set((cases | words).values())) < len(cases)
+    name = TWICE if twice else f"{letter} is not {word}"
+    return Mistake(name, "" if twice else evidence(letter, word), cases | words)
+
+
+def in_other_ways(cases):
+    """Right answers, as (name, dict), that are written in other ways than the cases are."""
+    return (
+        ("in another order", dict(sorted(cases.items(), reverse=True))),
+        ("in capitals, with spaces", {f" {letter.lower()}": f" {word.upper()} " for letter, word in cases.items()}),
+    )
 
 
 def plain(words):

@@ -6,13 +6,15 @@ grade(norm_clinic={"A": "healthy", ...})
 """
 
 import copy
+import functools
 import hashlib
 
 import numpy as np
 
+from ...grader import diagnosis
 from ...grader.counterexample import inputs, plain_to_see, show
-from ...grader.diagnosis import TWICE, Diagnosis
-from ...grader.exercise import Mistake, Part, article
+from ...grader.diagnosis import Diagnosis
+from ...grader.exercise import Part, article
 from .layer_norm import by_hand
 from .layer_norm_steps import wrong
 from .layer_norm_wrong import MISTAKES
@@ -101,12 +103,7 @@ def evidence(letter, word):
     raise AssertionError(f"no probe tells {letter} and {word} apart")
 
 
-def confused(**words):
-    """The Mistake of a dict that is right but for these words."""
-    letter, word = next(iter(words.items()))
-    twice = len(set((CASES | words).values())) < len(CASES)
-    name = TWICE if twice else f"{letter} is not {word}"
-    return Mistake(name, "" if twice else evidence(letter, word), CASES | words)
+confused = functools.partial(diagnosis.confused, CASES, evidence)
 
 
 def letter_of(word):
@@ -134,10 +131,7 @@ EXERCISE = Diagnosis(
         confused(**{IN_PLACE: FAULTS[0], HEALTHY: FAULTS[8]}),
         confused(**{IN_PLACE: FAULTS[0]}),
     ),
-    right=(
-        ("in another order", dict(sorted(CASES.items(), reverse=True))),
-        ("in capitals, with spaces", {f" {letter.lower()}": f" {word.upper()} " for letter, word in CASES.items()}),
-    ),
+    right=diagnosis.in_other_ways(CASES),
     hints=(
         "Ask each norm something whose answer you know: two numbers that are alike; two rows that are very different; "
         "numbers that are tiny. Look at x again afterwards.",

@@ -6,14 +6,16 @@ steps.watch("A")                       what it does on a pretend GPU: {"to the G
 grade(hidden_copies={"A": "nothing crosses", ...})
 """
 
+import functools
 import hashlib
 
 import numpy as np
 
 from ... import pretend
 from ...backend import to_gpu
-from ...grader.diagnosis import TWICE, Diagnosis
-from ...grader.exercise import Mistake, Part
+from ...grader import diagnosis
+from ...grader.diagnosis import Diagnosis
+from ...grader.exercise import Part
 from . import crossings
 from .crossings import STEPS, reads_the_clock
 
@@ -68,13 +70,7 @@ def evidence(letter, word):
     return f'in {letter} {seen(CASES[letter])};\nwith "{word}", as in another step, {seen(word)}'
 
 
-def confused(**words):
-    """The Mistake of a dict that is right but for these words."""
-    letter, word = next(iter(words.items()))
-    twice = len(set((CASES | words).values())) < len(CASES)
-    return Mistake(
-        TWICE if twice else f"{letter} is not {word}", "" if twice else evidence(letter, word), CASES | words
-    )
+confused = functools.partial(diagnosis.confused, CASES, evidence)
 
 
 LETTER = {word: letter for letter, word in CASES.items()}
@@ -105,10 +101,7 @@ EXERCISE = Diagnosis(
         ),
         confused(**{LETTER["a condition waits"]: "nothing crosses"}),
     ),
-    right=(
-        ("in another order", dict(sorted(CASES.items(), reverse=True))),
-        ("in capitals, with spaces", {f" {letter.lower()}": f" {word.upper()} " for letter, word in CASES.items()}),
-    ),
+    right=diagnosis.in_other_ways(CASES),
     hints=(
         "Go through a step line by line and ask: where does each thing on this line live? And who must know its value "
         "before the next line can start: the GPU, or Python?",

@@ -8,6 +8,7 @@ grade(clinic={"A": "no warm-up", ...})
 runs.py makes them.
 """
 
+import functools
 import hashlib
 import itertools
 import math
@@ -16,8 +17,9 @@ import typing
 
 from ...dashboard import dashboard
 from ...describe import number
-from ...grader.diagnosis import TWICE, Diagnosis
-from ...grader.exercise import Mistake, Part
+from ...grader import diagnosis
+from ...grader.diagnosis import Diagnosis
+from ...grader.exercise import Part
 from .runs import CLIP, EVERY, HABITS, MEASURE, stored
 
 FAULTS = tuple(name for name in HABITS if name != "healthy")
@@ -154,12 +156,7 @@ def show():
     widgets.panel(draw, run=["healthy", *CASES])
 
 
-def confused(**words):
-    """The Mistake of a dict that is right but for these words."""
-    letter, word = next(iter(words.items()))
-    twice = word != "healthy" and len(set((CASES | words).values())) < len(CASES)
-    name = TWICE if twice else f"{letter} is not {word}"
-    return Mistake(name, "" if twice else evidence(letter, word), CASES | words)
+confused = functools.partial(diagnosis.confused, CASES, evidence)
 
 
 def exchanged(one, other):
@@ -193,10 +190,7 @@ EXERCISE = Diagnosis(
         confused(**{letter_of("decay on gains"): "healthy"}),
         confused(**{letter_of("clipped tensor by tensor"): "clipped tensor by tensor", "A": CASES["B"]}),
     ),
-    right=(
-        ("in another order", dict(sorted(CASES.items(), reverse=True))),
-        ("in capitals, with spaces", {f" {letter.lower()}": f" {word.upper()} " for letter, word in CASES.items()}),
-    ),
+    right=diagnosis.in_other_ways(CASES),
     hints=(
         "Begin with what a loss must be: ln V before the first step, and not far below the n-grams at the end. Then "
         "ask of each curve where it first leaves the healthy one.",
