@@ -1,10 +1,8 @@
 """layer_norm in steps, each of which may be written differently: what its wrong answers are made of."""
 
-import types
-
 import numpy as np
 
-from ...grader.exercise import Mistake
+from ..blame.steps import mistakes_in
 
 
 def mean(z):
@@ -35,25 +33,7 @@ BACK = {
 }
 
 
-def wrong(name, says, *, large=False, **steps):
-    """The Mistake of an answer in which these steps are written differently."""
-
-    def layer_norm(x, g, b, *, eps=1e-5):
-        there = follow(THERE, steps, types.SimpleNamespace(x=x, g=g, b=b, eps=eps))
-
-        def backward(dy):
-            return follow(BACK, steps, types.SimpleNamespace(**vars(there), dy=dy)).grads
-
-        return there.y, backward
-
-    return Mistake(name, says, layer_norm, large)
-
-
-def follow(recipe, steps, v):
-    """v, with what each step of the recipe makes."""
-    for name, step in (recipe | {name: steps[name] for name in recipe if name in steps}).items():
-        setattr(v, name, step(v))
-    return v
+wrong = mistakes_in(lambda x, g, b, *, eps=1e-5: None, THERE, BACK)
 
 
 def in_place(v, name, change):
