@@ -78,6 +78,12 @@ def test_every_control_changes_the_picture_and_the_text():
     assert len({text for _, text in frames}) == len({plots.describe(figure) for figure, _ in frames}) == 5
 
 
+def test_a_picture_in_which_one_letter_is_left_still_says_how_it_was_set():
+    for first, other in (((0.18, 78, 0.7), (0.18, 77, 0.7)), ((0.18, 78, 0.7), (0.18, 78, 0.65))):
+        one, two = (plots.png(draw(*settings, TEXTS[0])[0]) for settings in (first, other))
+        assert one != two
+
+
 def test_the_panel_begins_where_something_is_to_be_seen(monkeypatch):
     shown = {}
     monkeypatch.setattr(widgets, "panel", lambda draw, **controls: shown.update(controls, draw=draw))

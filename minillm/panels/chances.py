@@ -51,12 +51,12 @@ def draw(temperature, top_k, top_p, after):
     tok, logits = model()[2], expected(after)
     at_1, p = probabilities(logits, 1.0), left(logits, temperature, top_k, top_p)
     order = np.argsort(-at_1, kind="stable")[:SHOWN]
-    name = figures.visible(after)
+    settings = f"temperature {number(temperature)}, top_k {top_k}, top_p {number(top_p)}"
     with plots.style():
         figure, ax = plots.canvas(height=3.4, places=[[0.09, 0.17, 0.89, 0.71]])
         heights = {tok.decode([i]): 100 * p[i] for i in order}
         look = {"x_label": f"next letter, the {SHOWN} likeliest", "y_label": "probability (%)"}
-        figures.bars(heights, title=f"What may follow {name}", ax=ax, **look)
+        figures.bars(heights, title=f"What may follow {figures.visible(after)}: {settings}", ax=ax, **look)
         ax.containers[0].set_label("with these settings")
         dashes = {"marker": "_", "markersize": 25, "markeredgewidth": 1.6, "linestyle": "", "color": ORANGE}
         ax.plot(range(SHOWN), 100 * at_1[order], label="what the model expects", **dashes)
@@ -64,9 +64,9 @@ def draw(temperature, top_k, top_p, after):
         ax.legend(loc="upper right")
     n, spread = int((p > 0).sum()), entropy(p)
     return figure, (
-        f"temperature {number(temperature)}, top_k {top_k}, top_p {number(top_p)}: {n} of {len(p)} letters can be "
-        f"drawn. The model gave them {number(100 * at_1[p > 0].sum())} %. The entropy is {number(spread)} nats, as for "
-        f"a choice among {number(math.exp(spread))} letters that are equally likely.\n"
+        f"{settings}: {n} of {len(p)} letters can be drawn. The model gave them {number(100 * at_1[p > 0].sum())} %. "
+        f"The entropy is {number(spread)} nats, as for a choice among {number(math.exp(spread))} letters that are "
+        f"equally likely.\n"
         f"It writes: {figures.visible(after + written(after, temperature, top_k, top_p))}"
     )
 
