@@ -1,5 +1,7 @@
 """Answers by somebody who had not seen the bank of mistakes: no wrong one passes, no right one is refused."""
 
+import functools
+
 import pytest
 import strangers
 
@@ -9,9 +11,17 @@ EXERCISES = bank.exercises()
 
 
 def answers(kind):
-    """(exercise, description, answer) for all of one kind, "wrong" or "right"."""
-    rows = [(name, says, answer) for name, sets in strangers.ANSWERS.items() for says, answer in sets[kind]]
-    return pytest.mark.parametrize("name, says, answer", rows, ids=[f"{name}: {says}" for name, says, _ in rows])
+    """(exercise, place) for all of one kind, "wrong" or "right"; the names say what they are."""
+    rows = [(name, i, says) for name, sets in strangers.ANSWERS.items() for i, (says, _) in enumerate(sets[kind])]
+    return pytest.mark.parametrize(
+        "name, place", [row[:2] for row in rows], ids=[f"{name}: {says}" for name, _, says in rows]
+    )
+
+
+@functools.cache
+def graded(name, kind, place):
+    """The Score of an answer, graded once."""
+    return grading.score(name, strangers.ANSWERS[name][kind][place][1], seed=0)
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -20,15 +30,15 @@ def test_there_are_strangers_for_every_exercise(name):
 
 
 @answers("wrong")
-def test_no_wrong_answer_of_a_stranger_passes(name, says, answer):
-    score = grading.score(name, answer, seed=0)
+def test_no_wrong_answer_of_a_stranger_passes(name, place):
+    score = graded(name, "wrong", place)
     assert score < EXERCISES[name].points
     assert all(row.message for row in score.rows[:1] if row.status == "FAIL")
 
 
 @answers("right")
-def test_no_right_answer_of_a_stranger_is_refused(name, says, answer):
-    score = grading.score(name, answer, seed=0)
+def test_no_right_answer_of_a_stranger_is_refused(name, place):
+    score = graded(name, "right", place)
     assert score == EXERCISES[name].points, score.rows
 
 
@@ -39,5 +49,6 @@ def named(score):
 
 @pytest.mark.parametrize("name", strangers.ANSWERS)
 def test_as_many_are_named_as_the_files_say(name):
-    found = [says for says, answer in strangers.ANSWERS[name]["wrong"] if named(grading.score(name, answer, seed=0))]
+    wrong = strangers.ANSWERS[name]["wrong"]
+    found = [says for place, (says, _) in enumerate(wrong) if named(graded(name, "wrong", place))]
     assert len(found) == strangers.NAMED[name], found
