@@ -28,6 +28,7 @@ def mistakes_in(signature, there, back):
 
             return v.y, backward
 
+        layer.__signature__ = takes  # its gradients are named after its arguments
         return Mistake(name, says, layer, large)
 
     return wrong
