@@ -53,8 +53,9 @@ def missing(rungs, rows):
 
 def name(row):
     """What makes a run this one and no other: its language, model, training, seed and D."""
-    keys = ("language", "width", "seed", "D", *rung.Rung({}, row["width"], head=row["width"]).settings())
-    return json.dumps([row.get(key) for key in keys], sort_keys=True)
+    usual = rung.Rung({}, row["width"], head=row["width"]).settings()  # a row says nothing of a setting younger than it
+    settings = [row.get(key, value) for key, value in usual.items()]
+    return json.dumps([row.get(key) for key in ("language", "width", "seed", "D")] + settings, sort_keys=True)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,8 @@ A run is one line of a results file, in JSON:
     floor                          the exact lowest loss on such windows, or null
     status  why                    "done", "diverged" or "failed", and why where it is not "done"
     role  plan  command            "fit" or "heldout"; the plan's name; what was typed to make it
-    batch_size rate warmup cooldown decay clip n_heldout      how it was trained and measured, see rung.Rung
+    batch_size rate warmup cooldown decay clip n_heldout positions per_width distinct
+                                   how it was trained and measured, see rung.Rung; the last three are not in older rows
     started  finished              when its trunk was begun and the run was measured, ISO 8601, UTC
     seconds                        of processor time, the beginning that it shares with others included
     checksum  code                 of the language and its first tokens; of the source files

@@ -47,6 +47,9 @@ class Rung:
     decay: float = 0.01  # of matrices and tables
     clip: float = 1.0
     n_heldout: int = 512  # windows
+    positions: str = "rotary"  # or "learned"
+    per_width: bool = True  # hidden matrices learn at rate * 32 / width, and not all at the rate itself
+    distinct: int | None = None  # tokens that are drawn, and read again and again; None: fresh ones always
 
     def __post_init__(self):
         object.__setattr__(self, "tokens", tuple(sorted(self.tokens)))
@@ -57,16 +60,19 @@ class Rung:
                 raise ValueError(
                     f"{D:,} tokens are {self.steps(D)} steps, and {self.warmup} of warm-up end later: take more."
                 )
+        if self.distinct is not None and self.steps(self.distinct) < 1:
+            step = self.batch_size * self.n_ctx
+            raise ValueError(f"{self.distinct:,} distinct tokens are less than one step has, {step:,}: take more.")
 
     def config(self, vocab_size):
-        """The model's Config: pre-norm, rotary positions with base 100, no biases, a read-out of its own."""
+        """The model's Config: pre-norm, positions as the rung says (rotary ones with base 100), no biases, a read-out of its own."""
         return Config(
             vocab_size=vocab_size,
             n_ctx=self.n_ctx,
             n_layer=self.n_layer,
             n_head=self.width // self.head,
             width=self.width,
-            positions="rotary",
+            positions=self.positions,
             rotary_base=100.0,
             tied=False,
             bias=False,
@@ -88,20 +94,26 @@ class Rung:
         """The rate of step 1, 2, ..., of a run of so many steps."""
         return schedule(step, kind="constant", steps=steps, warmup=self.warmup, rate=self.rate, cooldown=self.cooldown)
 
+    def batch_of(self, step):
+        """Which batch is read at step 1, 2, ...: the first is 0, and distinct tokens begin again when they are read."""
+        return (step - 1) % (self.steps(self.distinct) if self.distinct else step)
+
     def flops_per_step(self, vocab_size):
         """Training FLOPs of one step, forward and backward, exactly as counts has them."""
         return counts.training_flops(self.config(vocab_size), self.batch_size * self.n_ctx)
 
     def settings(self):
         """What decides a run beside its language, width, seed and D, as plain values."""
-        names = "n_layer head n_ctx batch_size rate warmup cooldown decay clip n_heldout".split()
+        names = "n_layer head n_ctx batch_size rate warmup cooldown decay clip n_heldout"
+        names = [*names.split(), "positions", "per_width", "distinct"]
         return {name: getattr(self, name) for name in names}
 
 
-def train(rung, tell=lambda steps: None):
+def train(rung, tell=lambda steps: None, watch=0):
     """Train the trunk and its branches; yields one run for each D, a dict, from the smallest D on.
 
-    tell(steps) is called now and then with the number of steps taken.  What the keys mean stands in plan.py.  A run
+    tell(steps) is called now and then with the number of steps taken.  What the keys mean stands in plan.py.  With
+    watch, a run has a "curve" too: [tokens, loss] after each watch steps, the beginning that it shares included.  A run
     whose loss stops being a number, or ends above that of guessing, has the status "diverged"; so have all later ones
     of a trunk that did.
     """
@@ -109,16 +121,16 @@ def train(rung, tell=lambda steps: None):
 
     machine.keep_memory()
     with threadpoolctl.threadpool_limits(1, user_api="blas"), np.errstate(all="ignore"):
-        yield from _train(rung, tell)
+        yield from _train(rung, tell, watch)
 
 
-def _train(rung, tell):
+def _train(rung, tell, watch):
     source = sources.make(rung.language)
     config, about = rung.config(source.vocab_size), describe(rung, source)
     data = sources.training(source, batch_size=rung.batch_size, n_ctx=rung.n_ctx, seed=rung.seed)
     exam = Exam(source, rung.n_heldout, rung.n_ctx)
     optimizer = Optimizer(init(config, np.random.default_rng(rung.seed)), rung)
-    taken, trunk_seconds, broken = 0, 0.0, ""
+    taken, trunk_seconds, broken, curve = 0, 0.0, "", []
     for D in rung.tokens:
         steps, fork = rung.steps(D), rung.fork(D)
         run = {**about, "D": steps * rung.batch_size * rung.n_ctx, "C": steps * rung.flops_per_step(source.vocab_size)}
@@ -127,19 +139,23 @@ def _train(rung, tell):
             nonlocal taken
             start = time.process_time()
             for step in range(first + 1, last + 1):
-                learn(optimizer, *data.batch(step - 1), config, rung.learning_rate(step, steps))
+                learn(optimizer, *data.batch(rung.batch_of(step)), config, rung.learning_rate(step, steps))
                 taken += 1
+                if watch and step % watch == 0:
+                    loss, _ = exam.mark(optimizer.params, config)
+                    curve.append([step * rung.batch_size * rung.n_ctx, loss])
                 if taken % 16 == 0:
                     tell(taken)
             return time.process_time() - start
 
         loss = nll = trunk = None
+        beginning = steps  # of the curve: no point of it belongs to this branch alone
         start = time.process_time()
         try:
             if broken:
                 raise Diverged(broken)
             trunk_seconds += walk(optimizer.steps, fork)
-            trunk = optimizer.copy()
+            trunk, beginning = optimizer.copy(), len(curve)
             seconds = trunk_seconds + walk(fork, steps)
             loss, nll = exam.mark(optimizer.params, config)
             optimizer.take_back(trunk)
@@ -153,6 +169,9 @@ def _train(rung, tell):
                 broken = str(end)  # it happened on the trunk, which no later run gets past
             else:
                 optimizer.take_back(trunk)
+        if watch:
+            run["curve"] = [*curve]
+            del curve[beginning:]
         yield {**run, "loss": loss, "nll": nll, **status, "seconds": round(seconds, 2)}
         tell(taken)
 
@@ -182,7 +201,7 @@ def init(config, rng):
 
 
 class Optimizer(AdamW):
-    """AdamW in which hidden matrices learn at rate * WIDTH / width, and the rest at the rate itself.
+    """AdamW in which hidden matrices learn at rate * WIDTH / width (if rung.per_width), and the rest at the rate itself.
 
     So a rate that is right for one width is right for the others.  arXiv:2203.03466, table 8.
     """
@@ -194,7 +213,7 @@ class Optimizer(AdamW):
         first, last = hidden.index(True), len(hidden) - hidden[::-1].index(True)
         assert all(hidden[first:last]), "the hidden matrices must lie side by side"
         a, b = (int(ends[first - 1]) if first else 0), int(ends[last - 1])
-        slow = WIDTH / rung.width
+        slow = WIDTH / rung.width if rung.per_width else 1.0
         self.parts = [(slice(0, a), self.decay, 1.0), (slice(a, b), self.decay, slow)]
         self.parts += [(slice(b, self.n_decayed), self.decay, 1.0), (slice(self.n_decayed, None), 0.0, 1.0)]
 
