@@ -54,6 +54,7 @@ class Law:
 
         N* = G (C/6)^a, D* = (C/6)^b / G, with a = beta / (alpha + beta), b = 1 - a and
         G = (alpha A / (beta B))^(1 / (alpha + beta)).  Its reducible loss falls as C^(-alpha beta / (alpha + beta)).
+        Both terms must be there: A or B of 0, or too large for a float, gives 0, inf and NaN, or a ZeroDivisionError.
         """
         G = (self.alpha * self.A / (self.beta * self.B)) ** (1 / (self.alpha + self.beta))
         N = G * (_float(C) / 6) ** self.exponent
