@@ -65,7 +65,7 @@ class Rung:
             raise ValueError(f"{self.distinct:,} distinct tokens are less than one step has, {step:,}: take more.")
 
     def config(self, vocab_size):
-        """The model's Config: pre-norm, positions as the rung says (rotary ones with base 100), no biases, a read-out of its own."""
+        """The model's Config: pre-norm, its own read-out, no biases; rotary positions have base 100."""
         return Config(
             vocab_size=vocab_size,
             n_ctx=self.n_ctx,
@@ -201,7 +201,7 @@ def init(config, rng):
 
 
 class Optimizer(AdamW):
-    """AdamW in which hidden matrices learn at rate * WIDTH / width (if rung.per_width), and the rest at the rate itself.
+    """AdamW in which hidden matrices learn at rate * WIDTH / width, if rung.per_width, and all else at the rate.
 
     So a rate that is right for one width is right for the others.  arXiv:2203.03466, table 8.
     """
