@@ -148,6 +148,8 @@ def test_the_workflow_covers_the_systems_and_pythons_that_we_claim():
     assert set(jobs["oldest"]["strategy"]["matrix"]["system"]) == systems
     assert jobs["reference"]["steps"][-1]["run"] == ".ci/run"
     assert all(jobs[name]["steps"][-1]["run"] == "python course.py test --lax" for name in ("newest", "oldest"))
+    assert jobs["fresh"]["if"] == "github.event_name == 'schedule'"
+    assert jobs["fresh"]["steps"][-1]["run"].endswith("tests/fresh.py") and (ROOT / "tests" / "fresh.py").exists()
     assert "has not been run yet" in text and "has not been run yet" in (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 
 
