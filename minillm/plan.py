@@ -62,6 +62,13 @@ class Plan:
             if not values or len(set(values)) < len(values):
                 raise ValueError(f"the plan {self.name} needs {what}, each once, but they are {values}.")
 
+        kinds = {f.name: f.type for f in dataclasses.fields(rung.Rung)}
+        for key in self.model:
+            if key not in kinds:
+                raise ValueError(f"the model of a plan has no {key!r}{recipe.nearest(key, kinds)}")
+        model = {key: recipe.typed(f"model.{key}", value, kinds[key]) for key, value in self.model.items()}
+        object.__setattr__(self, "model", model)
+
     def rungs(self, heldout=False):
         """The Rungs to fit, or those held out, in the order in which they are trained: the widest first."""
         found = []

@@ -53,14 +53,14 @@ class Recipe:
 
     def __post_init__(self):
         for f in dataclasses.fields(self):
-            setattr(self, f.name, _typed(f.name, getattr(self, f.name), f.type))
+            setattr(self, f.name, typed(f.name, getattr(self, f.name), f.type))
         if not isinstance(self.model, dict):
             raise ValueError(f"model must be a list of key: value lines, but it is {self.model!r}.")
         kinds = {f.name: f.type for f in dataclasses.fields(Config) if f.name != "vocab_size"}
         for key in self.model:
             if key not in kinds:
                 raise ValueError(f"a model has no key {key!r}{nearest(key, kinds)}")
-        self.model = {key: _typed(f"model.{key}", value, kinds[key]) for key, value in self.model.items()}
+        self.model = {key: typed(f"model.{key}", value, kinds[key]) for key, value in self.model.items()}
         for key in ("steps", "batch_size", "accumulate", "evaluate_every", "log_every", "checkpoint_every"):
             _check(key, getattr(self, key), getattr(self, key) >= 1, "at least 1")
         for key in ("rate", "eps"):
@@ -280,8 +280,11 @@ def _yaml(text):
     return yaml.load(text, Loader)
 
 
-def _typed(key, value, kind):
-    """value as the type that its field declares.  YAML reads 1e-3 as a word (it wants 1.0e-3): we read the number."""
+def typed(key, value, kind):
+    """value as the type that its field declares; ValueError if it is none.
+
+    YAML reads 1e-3 as a word (it wants 1.0e-3): we read the number.
+    """
     kinds = kind.__args__ if hasattr(kind, "__args__") else (kind,)
     if isinstance(value, str) and str not in kinds and not value.isspace():
         try:

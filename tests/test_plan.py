@@ -110,3 +110,17 @@ def test_what_is_no_plan_gets_a_sentence(tmp_path, text, message):
         plan.load(path)
     with pytest.raises(ValueError, match="no ladder is called 'quik'; did you mean quick"):
         plan.load("quik")
+
+
+def test_the_model_of_a_plan_holds_numbers_and_known_names(tiny):
+    text = tiny.read_text(encoding="utf-8")
+    tiny.write_text(text.replace("warmup: 4", "warmup: 4, rate: 3e-3"), encoding="utf-8")  # a word, YAML says
+    assert plan.load(tiny).rungs()[0].rate == 3e-3
+    for wrong, says in {
+        "rate: fast": "model.rate must be a number, but it is 'fast'",
+        "warmup: 1.5": "model.warmup must be a whole number, but it is 1.5",
+        "warm_up: 4": "the model of a plan has no 'warm_up'; did you mean warmup?",
+    }.items():
+        tiny.write_text(text.replace("warmup: 4", wrong), encoding="utf-8")
+        with pytest.raises(ValueError, match=says):
+            plan.load(tiny)
