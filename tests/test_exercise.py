@@ -236,7 +236,7 @@ NO_Y = "not reached: what comes before it failed"
         ((np.array([[None, 0]]), len), "y holds objects (object), but"),
         ((np.array([["a", "b"]]), len), "y holds no numbers (<U1), but"),
         ((np.ones((2, 2)), len), "y has shape (2, 2), but it must be (1, 2)"),
-        ((np.float64(3), len), "y has shape (), but it must be (1, 2)"),
+        ((np.float64(3), len), "y is one number, but it must have shape (1, 2)"),
         ((np.ones((2, 1)), len), "y has shape (2, 1), but it must be (1, 2)"),
         ((np.full((1, 2), np.nan), len), "expected [[2. 9.]]  yours [[nan nan]]"),
         ((np.full((1, 2), np.inf), len), "expected [[2. 9.]]  yours [[inf inf]]"),
@@ -591,10 +591,10 @@ def test_a_tree_is_judged_leaf_by_leaf():
     back = lambda f: lambda x, p, **o: (lambda y, b: (y, lambda dy: (b(dy)[0], f(b(dy)[1]))))(*tree(x, p, **o))
     assert judged(back(lambda dp: dict(dp)), exercise)[0]["dp"].got == 1
     for f, says in [
-        (lambda dp: dp["w"], "dp is an array (2,), but it must have the keys w"),
-        (lambda dp: {}, "dp has nothing, but dp.w are due"),
+        (lambda dp: dp["w"], "dp is an array (2,), but it must have the key w"),
+        (lambda dp: {}, "dp has nothing in it, but it must have the key w"),
         (lambda dp: {"w": None}, "dp.w is None, but an array"),
-        (lambda dp: {**dp, "v": 1.0}, "dp has dp.w, dp.v, but dp.w are due"),
+        (lambda dp: {**dp, "v": 1.0}, "dp has the keys w, v, but it must have the key w"),
         (lambda dp: {"w": 2 * dp["w"]}, "expected [1. 0.]  yours [2. 0.]"),
     ]:
         rows, _ = judged(back(f), exercise)
@@ -699,11 +699,15 @@ def test_a_coroutine_is_a_wrong_type_and_nobody_complains_later(recwarn):
         ([[1.0, 3]], "[[1. 3.]]"),
         ([[1, 3], [123456, -2]], "[[1 3] [123456 -2]]"),
         ([[0.5, -0.5]], "[[0.5 -0.5]]"),
-        ([158.11388, 1e-9], "[158.1 0.]"),
+        ([158.11388, 1e-9], "[158.1 1e-09]"),
+        ([2.56e17, 384.0, 0.5], "[2.56e+17 384. 0.5]"),
+        ([20000.0, 1.5], "[20000. 1.5]"),
+        ([True, False], "[True False]"),
+        (np.True_, "True"),
         ([[1.0, 2.0], [3.0, 4.0]], "[[1. 2.] [3. 4.]]"),
-        ([-0.0, 1, -1e-20], "[0. 1. 0.]"),
+        ([-0.0, 1, -1e-20], "[-0. 1. -1e-20]"),
         (-1e-20, "-1e-20"),
-        ([50000.0, 123456.0], "[50000. 123500.]"),
+        ([50000.0, 123456.0, 123456.7], "[50000. 123456. 123500.]"),
         ([np.nan, np.inf, -np.inf, 1], "[nan inf -inf 1.]"),
         (1e20, "1e+20"),
         (2.0, "2."),
@@ -714,11 +718,21 @@ def test_an_array_is_shown_as_on_paper(array, text):
     assert show(array) == text
 
 
+def test_beside_another_what_is_tiny_is_nothing():
+    assert (show([0.5, 5e-6], [1.0, 2.0]), show([-0.0, 1, -1e-20], [1, 1, 1])) == ("[0.5 0.]", "[0. 1. 0.]")
+    assert show([2.56e17, 384.0, 0.5, 1e-5], [1.0] * 4) == "[2.56e+17 384. 0.5 0.]"
+    assert (show([0.9, 1e-5], [0.9, 2e-5]), show([1e-9, 1e-8], [1, 1])) == ("[0.9 1e-05]", "[0. 0.]")
+    assert show([1e-9, 1e-8, 1e-14], [0, 0, 0]) == "[1e-09 1e-08 0.]"
+
+
 def test_two_arrays_that_differ_never_look_alike():
     assert (show([1, 3], [1, 2.5]), show([1, 2.5], [1, 3])) == ("[1. 3.]", "[1. 2.5]")
     assert (show([1.00001], [1.0]), show([1.0], [1.00001])) == ("[1.00001]", "[1.]")
     assert show([0.1], [0.1 + 2e-16]) != show([0.1 + 2e-16], [0.1])
     assert show([1.0, 5.0], [1.0, 5.0]) == "[1. 5.]"
+    assert (show([1, 2], []), show([], [1, 2])) == ("[1 2]", "[]")
+    assert (show([True, False], [2, 0]), show([2, 0], [True, False])) == ("[True False]", "[2 0]")
+    assert show([1.0, 1e-14], [1.0, 2e-14]) != show([1.0, 2e-14], [1.0, 1e-14])
     with np.printoptions(precision=1, suppress=True, legacy="1.13"):
         assert show([0.125]) == "[0.125]"
 
@@ -753,6 +767,24 @@ def test_what_went_in_is_shown_whole_only_if_it_is_small():
     assert inputs(probe, ("x", "nothing"), label=False) == "x = [[1. 3.]]"
     large = dataclasses.replace(HAND, arrays={"x": np.ones((3, 3)), "w": np.ones(2)})
     assert inputs(large, ("x", "w")) == "x (3, 3)  w (2,)"
+
+
+def test_the_gradient_that_comes_in_has_the_name_that_the_exercise_gives_it():
+    parts = [
+        dataclasses.replace(part, shows=tuple("dout" if name == "dy" else name for name in part.shows))
+        for part in EXERCISE.parts
+    ]
+    named = dataclasses.replace(EXERCISE, parts=tuple(parts), by_hand=(dataclasses.replace(HAND, back="dout"),))
+    rows, _ = judged(made(dx=lambda x, w, n, dy: dy), named)
+    assert rows["dx"].message == "x = [[1. 3.]]  w = [2. 1.]  dout = [[1. 0.]]\nexpected [[4. 0.]]  yours [[1. 0.]]"
+
+    def halves(x, w, n, dy):
+        dy *= 0.5
+        return n * w * x ** (n - 1) * dy * 2
+
+    assert judged(made(dx=halves), named)[0]["arguments"].message.startswith("dout was changed in place")
+    rows, _ = judged(made(grads=lambda d, e: (d, e), dx=lambda x, w, n, dy: dy), named)
+    assert rows["arguments"].message.startswith("dx is dout itself")
 
 
 def test_a_thing_is_called_by_its_type():

@@ -102,6 +102,18 @@ def test_lines_are_folded_between_arrays_and_never_wider():
     ]
     assert all(len(line) <= WIDTH for line in fold("word" * 100 + " [" + "1. " * 100))
     assert fold("", "  head") == ["  head"]
+    rows = " ".join(f"[{n}.25 {n}.5 {n}.75]" for n in range(10, 20))
+    assert " ".join(line.strip() for line in fold(f"x = [{rows}]", "  FAIL  dx  ")) == f"FAIL  dx  x = [{rows}]"
+    assert fold("pairs of this:  x = an array (1000,)  dy = an array (1000,)", "  FAIL  dx           0 / 1.5  ") == [
+        "  FAIL  dx           0 / 1.5  pairs of this:  x = an array (1000,)",
+        "        dy = an array (1000,)",
+    ]
+    text = f"text = {'a ' * 20 + 'b ' * 15!r}"
+    assert fold(f"{text}  n = 2", "  FAIL  words        0 / 0.5  ") == [
+        "  FAIL  words        0 / 0.5",
+        f"        {text}",
+        "        n = 2",
+    ]
 
 
 def test_a_score_is_a_number_that_prints_as_one_and_survives_copying():

@@ -1,5 +1,6 @@
 """values.py: a plain function is asked, its result taken apart and compared, and what it changed is told."""
 
+import dataclasses
 from fractions import Fraction
 
 import numpy as np
@@ -151,6 +152,9 @@ def test_a_result_that_shares_memory_with_an_argument_is_told():
         (Fraction(4, 2), 2, True),
         (Fraction(1, 3), 0.3, False),
         ([Fraction(1, 3), 1], [1 / 3, 1.0], True),
+        ([True, False], [True, True], False),
+        ([True, False], [1.0, 0.0], True),
+        (1 + 1e-5, True, False),
         ([(98, 99)], [[98, 99]], True),
     ],
 )
@@ -169,10 +173,29 @@ def test_a_difference_is_said_in_a_line_that_can_be_read():
     say = lambda got, want: values.mismatch(values.leaves(got), values.leaves(want))
     assert say("cat", "cut") == "expected 'cut'  yours 'cat'"
     assert say("x" * 200 + "a", "x" * 200 + "b").startswith("expected '") is False
-    assert say(3, "cut") == "it returned a number (3), but a text is due"
+    assert say(3, "cut") == "it returned a number (3), but 'cut' is due"
+    assert say(None, "x" * 200) == "it returned None, but a text is due"
+    assert say(True, b"cut") == "it returned True, but b'cut' is due"
+    assert say([True, False], [False, False]) == "expected [False False]  yours [True False]"
+    assert say([1, 0], [False, False]) == "expected [False False]  yours [1 0]"
+    assert say([True] * 9, [True] * 8 + [False]) == "result[8]: expected False  yours True  (1 of 9 numbers are off)"
     assert say([1, 2, 3], [1, 2]) == "the result has shape (3,), but it must be (2,): expected [1 2]  yours [1 2 3]"
     assert say([0] * 9, [1, 2]) == "the result has shape (9,), but it must be (2,)"
     assert say({"b": 1}, {"a": 1}) == "it returned b, but a is due"
+
+
+def test_of_several_results_it_is_said_which_one_is_meant():
+    say = lambda got, want: values.mismatch(values.leaves(got), values.leaves(want))
+    due = (np.ones(2), np.ones((2, 2)))
+    assert say((np.zeros(2), due[1]), due) == "result[0]: expected [1. 1.]  yours [0. 0.]"
+    assert say((due[0], np.ones(2)), due).startswith("result[1] has shape (2,), but it must be (2, 2)")
+    assert say(([0, "b"]), [0, "a"]) == "result[1]: expected 'a'  yours 'b'"
+    assert say([[1, 2], [3]], [[1, 2], [3, 4]]).startswith("result[1] has shape (1,), but it must be (2,)")
+    assert say(due[0], due) == "it returned an array (2,) ([1. 1.]), but 2 things are due"
+    assert say([b"a", b"b"], [1, 2]) == "it returned a list with bytes in it, but an array (2,) ([1 2]) is due"
+    assert say([("a", "b"), ("c", "d")], "abcd") == "it returned a list with texts in it, but 'abcd' is due"
+    assert say(3, [3]) == "the result is one number, but it must have shape (1,): expected [3]  yours 3"
+    assert say([3], 3) == "the result has shape (1,), but it must be one number: expected 3  yours [3]"
 
 
 def test_a_tree_that_is_built_otherwise_is_told_by_its_first_branch():
@@ -184,7 +207,7 @@ def test_a_tree_that_is_built_otherwise_is_told_by_its_first_branch():
     assert say({"there": {"ffn": 1, "total": 1}, "back": {"ffn": 2}}, due) == "the key ffn is missing"
     assert say({"ffn": due["ffn"]}, due) == "the key total is missing"
     assert say({"a": 1, "b": {"c": 1, "d": 2}}, {"a": 1, "b": 3}) == "b must be a number (3), but it has c, d"
-    assert say({"a": 1, "b": "3"}, {"a": 1, "b": 3}) == "b must be a number (3), but it is a text"
+    assert say({"a": 1, "b": "3"}, {"a": 1, "b": 3}) == "b must be a number (3), but it is '3'"
 
 
 def test_what_is_written_is_compared_in_the_order_of_the_question_and_apart_from_what_came_back():
@@ -215,3 +238,65 @@ def test_the_same_fault_at_another_question_is_said_again():
 def test_a_question_is_shown_with_what_is_needed():
     asked = Question("y", {"text": "aaab", "n": 2, "p": np.array([0.5, 0.5]), "f": scale}, {"k": None}, label="twice:")
     assert asked.shown(asked.names) == "twice:  text = 'aaab'  n = 2  p = [0.5 0.5]  f = scale  k = None"
+    large = Question("y", {"x": np.ones((2, 9))}, label="twice")
+    assert large.shown(["x"]) == "twice:  x = an array (2, 9)"
+
+
+def test_numbers_that_went_in_have_all_their_digits_if_these_are_few():
+    asked = Question("y", {"N": 98944.0, "loss": 2.8801, "rate": 1 / 3, "yes": np.True_, "counts": [2097152.0, -3.0]})
+    assert asked.shown(asked.names) == (
+        "N = 98944  loss = 2.8801  rate = 0.3333  yes = True  counts = [2097152.0, -3.0]"
+    )
+
+
+def test_of_a_long_dict_the_keys_that_matter_are_shown_whole():
+    told = {"hash": "0123456789" * 7, "rows": [[1, 2.5]], "N": 3.0, "note": "no " * 50}
+    asked = Question("y", {"told": told}, keys={"told": ("N", "rows", "hash", "none")})
+    assert asked.shown(["told"]) == "told = {'N': 3.0, 'rows': [[1, 2.5]], 'hash': '01234567...', ...}"
+    assert Question("y", {"told": {"N": 3}}, keys={"told": ("N",)}).shown(["told"]) == "told = {'N': 3}"
+
+
+REFUSAL = (
+    question("refusal", [1], [1], -1.0, raises=ValueError),
+    question("refusal", [2], [1], -2.0, raises=ValueError),
+)
+
+
+def raising(error, at=-1.5):
+    """An answer that raises this where a rate is less than `at`, and accepts other negative ones."""
+
+    def answer(w, dw, *, rate):
+        if rate < at:
+            raise error
+        w -= rate * dw
+        return {"largest": abs(w).max(), "name": "w"}
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "answer, named",
+    [
+        (raising(IndexError("list index out of range")), "an index"),
+        (raising(IndexError("index 3 is out of bounds for axis 0 with size 3")), "an index"),
+        (raising(KeyError("3")), None),
+        (raising(IndexError("list index out of range"), at=0.05), None),  # elsewhere too
+        (raising(IndexError("the same"), at=-0.5), None),  # nothing else is seen of it
+    ],
+)
+def test_a_mistake_that_raises_is_known_by_the_type_and_by_what_it_does_elsewhere(answer, named):
+    mistakes = (
+        Mistake("an index", "It counts.", raising(IndexError("list index out of range"))),
+        Mistake("always", "It counts.", raising(IndexError("always"), at=-0.5)),
+        *EXERCISE.mistakes,
+    )
+    exercise = dataclasses.replace(EXERCISE, by_hand=EXERCISE.by_hand[:1] + REFUSAL, mistakes=mistakes)
+    found = {row.check: row.mistake for row in exercise.judge(answer, 0).rows}
+    assert found["refusal"] == named
+
+
+def test_two_mistakes_that_raise_the_same_in_other_words_are_not_taken_for_each_other():
+    mistakes = tuple(Mistake(words, words, raising(IndexError(words))) for words in ("one", "two"))
+    exercise = dataclasses.replace(EXERCISE, by_hand=EXERCISE.by_hand[:1] + REFUSAL, mistakes=mistakes)
+    name = lambda words: exercise.judge(raising(IndexError(words)), 0).rows[1].mistake
+    assert (name("one"), name("two"), name("three")) == ("one", "two", None)

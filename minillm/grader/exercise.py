@@ -44,6 +44,7 @@ class Probe:
     options: dict = dataclasses.field(default_factory=dict)
     first: tuple = ()  # arguments that come before the arrays and are not differentiated
     label: str = ""  # what a reader of the counterexample must know beside the numbers
+    back: str = "dy"  # what the exercise calls the gradient that backward is given
     drawn: bool = False  # at random, anew at every call
 
     @property
@@ -182,12 +183,16 @@ class Exercise:
     def named(self, seen, wanted, wrong, probes):
         """{part: (name, sentence)} of the known mistake that does the same at every probe; or the same in this part."""
         few = [probe for probe in probes if not probe.drawn]  # enough to leave most mistakes out
-        begins = lambda theirs: any(agree(seen[p.name][: len(few)], theirs[p.name]) for p in wrong)
+        begins = lambda theirs: any(agree(seen[p.name][: len(few)], theirs[p.name], in_kind) for p in wrong)
         hopeful = [mistake for mistake, theirs in self.watch_all(self.mistakes, few) if begins(theirs)]
         bank = self.watch_all(hopeful, probes)
         for mistake, theirs in bank:
             if all(agree(seen[part.name], theirs[part.name]) for part in self.parts):
                 return {part.name: (mistake.name, mistake.says) for part in wrong}
+        if all(any(isinstance(got, dict) and got for got in seen[part.name]) for part in wrong):
+            alike = [m for m, t in bank if all(agree(seen[part.name], t[part.name], in_kind) for part in self.parts)]
+            if len(alike) == 1:  # it raises where this mistake does, and is otherwise the same; only the words differ
+                return {part.name: (alike[0].name, alike[0].says) for part in wrong}
         found = {}
         for part in wrong:
             shown = seen[part.name][self.fault(part, seen[part.name], wanted[part.name], probes).place]
@@ -235,11 +240,21 @@ class Told:
         return "\n".join(line for line in lines if line)
 
 
-def agree(one, other):
+def in_words(trouble):
+    """What happened, word for word."""
+    return trouble.kind
+
+
+def in_kind(trouble):
+    """What happened; of what was raised the type alone, whose words are another's: an array's, a list's."""
+    return trouble.kind.partition(":")[0] if trouble.says.startswith("raised") else trouble.kind
+
+
+def agree(one, other, trouble=in_words):
     """Whether two answers did the same at every probe, in one part: the same numbers, or the same trouble."""
     for a, b in zip(one, other, strict=True):
         if isinstance(a, Trouble) or isinstance(b, Trouble):
-            if not (isinstance(a, Trouble) and isinstance(b, Trouble) and a.kind == b.kind):
+            if not (isinstance(a, Trouble) and isinstance(b, Trouble) and trouble(a) == trouble(b)):
                 return False
         elif not equal(a, b):
             return False

@@ -9,7 +9,9 @@ INDENT = " " * 8
 ARRAY = r"\[[^\[\]]{,60}\]"  # and up to three deep:
 for _ in range(3):
     ARRAY = rf"\[(?:[^\[\]]|{ARRAY}){{,60}}\]"
-WHOLE = re.compile(rf"(?:[\w.]+ = |expected |yours |give )(?:{ARRAY}|[^\s\[]+)")  # what is not broken between two lines
+TEXT = r"'(?:[^'\\]|\\.)*'"
+# What is not broken between two lines, if it has room on one: a name and what it is.
+WHOLE = re.compile(rf"([\w.]+ = |expected |yours |give )({ARRAY}|{TEXT}|an array \([^)]*\)|\[|[^\s\[]+)")
 
 
 class Score(float):
@@ -60,10 +62,14 @@ class Score(float):
 def fold(text, head="", indent=INDENT):
     """Lines of at most WIDTH characters; the first begins with the head, the others are indented.
 
-    A line is broken between  x = [[1. 3.]]  and  dy = [[1. 0.]],  and inside neither unless it must be.
+    A line is broken between  x = [[1. 3.]]  and  dy = [[1. 0.]],  and inside neither unless it has no room on a line.
     """
+    glued = lambda words: words.replace(" ", "\xa0")
+    whole = lambda found: glued(found[0]) if len(found[0]) <= WIDTH - len(indent) else glued(found[1]) + found[2]
     lines = []
     for i, line in enumerate(text.split("\n")):
-        whole = WHOLE.sub(lambda m: m[0].replace(" ", "\xa0"), line)
-        lines += textwrap.wrap(whole, WIDTH, initial_indent=indent if i else head, subsequent_indent=indent) or [head]
+        begin = indent if i else head
+        room = {"initial_indent": begin if begin.isspace() else "", "subsequent_indent": indent}
+        before = "" if begin.isspace() or not begin else f"{glued(begin.removesuffix(' '))} "  # a head is one word
+        lines += textwrap.wrap(before + WHOLE.sub(whole, line), WIDTH, **room) or [begin]
     return [line.replace("\xa0", " ").rstrip() for line in lines]

@@ -139,7 +139,7 @@ def alteration(name, change):
         result, given = name.split(" ")
         return f"{result} is {given} itself, or a view of it: whoever changes one changes both; return a new array"
     what = "y was changed after it had been returned" if name == "y" else f"{name} was changed in place"
-    much = show(change) if change.size <= 8 else f"up to {show(np.abs(change).max())}"
+    much = show(change, change) if change.size <= 8 else f"up to {show(np.abs(change).max())}"
     return f"{what}, by {much}: x = x - m makes a new array, x -= m writes into the one that was given"
 
 

@@ -59,7 +59,7 @@ class Trial:
         self.probe = probe
         given = (probe.first, probe.arrays, probe.options, probe.dy)
         self.first, self.arrays, self.options, self.dy = copy.deepcopy(given)
-        self.given = arrays_of(self)
+        self.given = arrays_of(self, probe.back)
         self.gradients = [f"d{name}" for name in probe.arrays]
         self.seen = dict.fromkeys(["y", *self.gradients, "arguments"], UNREACHED)
         self.y, self.backward, self.dtypes, self.shared = None, None, {}, {}
@@ -112,16 +112,17 @@ class Trial:
     def tree(self, name, value):
         """A gradient as {path: array}, or the Trouble with it."""
         like = dict(leaves(self.probe.arrays[name[1:]], name))
+        bare = lambda paths: ", ".join(str(path).removeprefix(f"{name}.") for path in paths)
+        keys = lambda paths: f"the key{'s' * (len(paths) > 1)} {bare(paths)}"
         if [*like] == [name]:
             mine = {name: value}
         elif issubclass(type(value), (dict, list)):
             mine = dict(leaves(value, name))
         else:
-            keys = ", ".join(path.removeprefix(f"{name}.") for path in like)
-            return Trouble(f"{name} {type(value)}", f"{name} is {article(value)}, but it must have the keys {keys}")
+            return Trouble(f"{name} {type(value)}", f"{name} is {article(value)}, but it must have {keys(like)}")
         if mine.keys() != like.keys():
-            has = ", ".join(map(str, mine)) or "nothing"
-            return Trouble(f"{name} has {has}", f"{name} has {has}, but {', '.join(like)} are due")
+            has = f"{name} has {keys(mine) if mine else 'nothing in it'}"
+            return Trouble(has, f"{has}, but it must have {keys(like)}")
         found = {path: self.plain(path, mine[path]) for path in like}
         return next((a for a in found.values() if isinstance(a, Trouble)), found)
 
@@ -144,7 +145,7 @@ class Trial:
 
     def changed(self):
         """{name: by how much}, for all that is not what it was: arguments, dy, and y since it was returned."""
-        was, now = arrays_of(self.probe), arrays_of(self)
+        was, now = (arrays_of(asked, self.probe.back) for asked in (self.probe, self))
         if isinstance(self.seen["y"], dict):
             was["y"], now["y"] = self.seen["y"]["y"], self.y
         found = {}
@@ -156,9 +157,9 @@ class Trial:
         return found
 
 
-def arrays_of(asked):
-    """Every array that an answer is given, by its name; of a Probe, or of a Trial."""
-    given = leaves({**asked.arrays, **asked.options, "dy": asked.dy})
+def arrays_of(asked, back):
+    """Every array that an answer is given, by its name, `back` for dy; of a Probe, or of a Trial."""
+    given = leaves({**asked.arrays, **asked.options, back: asked.dy})
     return {name: a for name, a in given if isinstance(a, np.ndarray)}
 
 

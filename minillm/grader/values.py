@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from . import guard
-from .counterexample import SMALL, differing, in_numbers, show, tolerance
+from .counterexample import SMALL, differing, in_digits, in_numbers, shapes, show, tolerance
 from .exercise import Changed, Exercise, Sighting, article
 from .guard import Trouble, Unfit
 from .sink import Sink, shorten
@@ -31,6 +31,7 @@ class Question:
     label: str = ""  # what a reader of the counterexample must know beside what is shown
     raises: type | None = None  # the exception that is due
     writes: tuple = ()  # the arguments that it must change in place; part of the result, and compared in this order
+    keys: dict = dataclasses.field(default_factory=dict)  # of an argument that is a dict: those that are shown, whole
     drawn: bool = False  # at random, anew at every call
 
     @property
@@ -41,8 +42,9 @@ class Question:
     def shown(self, names, label=True):
         """What went in, on one line:  p = [0.5 0.5]  text = 'aaab'"""
         given = {**self.arguments, **self.options}
-        words = [f"{name} = {value(given[name])}" for name in names]
-        return "  ".join([self.label] * bool(label and self.label) + words)
+        said = lambda name: some(given[name], self.keys[name]) if name in self.keys else value(given[name])
+        words = [f"{name} = {said(name)}" for name in names]
+        return "  ".join([f"{self.label.removesuffix(':')}:"] * bool(label and self.label) + words)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,7 +168,7 @@ def walk(tree):
 
 
 def leaves(result, path=""):
-    """A result as {path: array}, all numbers as float32, float64 or int64, and texts as code points.
+    """A result as {path: array}, all numbers as float32, float64, int64 or bool, and texts as code points.
 
     Unfit, in a sentence, for what is none of the kinds that an answer may have.
     """
@@ -196,7 +198,7 @@ def leaves(result, path=""):
 
 
 def numbers(thing):
-    """A number, an array of numbers, or lists of them as an array of float32, float64 or int64; None if it is none."""
+    """A number, an array of numbers, or lists of them as float32, float64, int64 or bool; None if it is none."""
     if isinstance(thing, (list, tuple)) and not all(
         isinstance(a, (int, float, Fraction, np.generic, np.ndarray)) for a in walk(thing)
     ):
@@ -212,7 +214,7 @@ def numbers(thing):
     if array.dtype.kind == "f":
         single = array.dtype.itemsize == 4  # what is coarser still is no excuse: it is judged as if it were float64
         return array.astype(np.float32 if single else np.float64)
-    return array.astype(np.int64)
+    return array.astype(bool if array.dtype.kind == "b" else np.int64)
 
 
 def changed(before, after):
@@ -236,25 +238,34 @@ def alteration(name, change):
 
 def mismatch(got, want):
     """One line about the first piece of a result that is not what it should be, or None if all are."""
+    got, want = in_rows(got, want), in_rows(want, got)
     if got.keys() != want.keys():
         back = [{path: a for path, a in each.items() if AFTERWARDS not in path} for each in (got, want)]
         return unlike(*(back if back[0].keys() != back[1].keys() else (got, want)))
     for path, w in want.items():
         g = got[path]
         kind = path.rpartition(" ")[2]
+        name = f"result{path}" if path.startswith("[") else path
         if kind in (TEXT, BINARY):
             if not np.array_equal(g, w):
-                before = f"{path.removesuffix(kind).strip()}: ".removeprefix(": ")
+                before = f"{name.removesuffix(kind).strip()}: ".removeprefix(": ")
                 return f"{before}expected {text(kind, w, g)}  yours {text(kind, g, w)}"
         elif g.shape != w.shape:
             both = f": expected {show(w, g)}  yours {show(g, w)}" if max(g.size, w.size) <= SMALL else ""
-            return f"{path or 'the result'} has shape {g.shape}, but it must be {w.shape}{both}"
+            return shapes(name or "the result", g, w) + both
         else:
-            exact = w.dtype.kind == "i" and g.dtype.kind == "i"
+            exact = w.dtype.kind in "bi" and g.dtype.kind in "bi"
             wrong = g != w if exact else differing(g, w, tolerance(g, w))
             if wrong.any():
-                return in_numbers(path or "result", g, w, wrong, tree=bool(path))
+                return in_numbers(name or "result", g, w, wrong, tree=bool(path))
     return None
+
+
+def in_rows(mine, other):
+    """The pieces of a result; an array as its rows, if the other result has as many pieces, of different shapes."""
+    if [*mine] == [""] and mine[""].ndim > 1 and [*other] == [f"[{i}]" for i in range(len(mine[""]))]:
+        return dict(zip(other, mine[""], strict=True))
+    return mine
 
 
 def unlike(got, want):
@@ -296,10 +307,20 @@ def kinds(pieces):
         ((path, a),) = pieces.items()
         if raised(pieces):
             return path.removeprefix(RAISED).strip()
+        if path in (TEXT, BINARY) and a.size <= WORDS:
+            return text(path, a, a)
         if path in names:
             return names[path]
+        if path == "" and a.ndim == 0 and a.dtype.kind == "b":
+            return show(a, a)
         if path == "":
-            return ("a number" if a.ndim == 0 else f"an array {a.shape}") + f" ({show(a)})" * (0 < a.size <= SMALL)
+            return ("a number" if a.ndim == 0 else f"an array {a.shape}") + f" ({show(a, a)})" * (0 < a.size <= SMALL)
+    if all(path.startswith("[") for path in pieces):
+        inside = {path.rpartition(" ")[2] for path in pieces}
+        if len(inside) == 1 and inside <= {TEXT, BINARY, NOTHING}:
+            return f"a list with {'texts' if inside == {TEXT} else inside.pop()} in it"
+        n = len({path.partition("]")[0] for path in pieces})
+        return f"{n} thing{'s' * (n > 1)}"
     return shorten(", ".join(path or "a number" for path in pieces), WORDS)
 
 
@@ -317,13 +338,13 @@ def value(thing):
     """An argument in a few characters: numbers where they are few, else what it is."""
     if isinstance(thing, (str, bytes)):
         return repr(thing) if len(thing) <= WORDS else f"{repr(thing[:WORDS])} ..."
-    if isinstance(thing, bool) or thing is None:
+    if isinstance(thing, (bool, np.bool_, int, np.integer)) or thing is None:
         return str(thing)
-    if isinstance(thing, (float, np.floating)) or (isinstance(thing, (int, np.integer))):
-        return f"{thing:.4g}" if isinstance(thing, (float, np.floating)) else str(thing)
+    if isinstance(thing, (float, np.floating)):
+        return in_digits(thing)
     if isinstance(thing, np.ndarray):
         if thing.size > 2 * SMALL:
-            return str(thing.shape)
+            return article(thing)
         return show(thing) if thing.dtype.kind == "f" else str(thing.tolist())
     if isinstance(thing, (list, tuple, dict)):
         return shorten(plain(thing), 2 * WORDS)
@@ -335,6 +356,19 @@ def value(thing):
 def plain(tree):
     """Lists, tuples and dicts as Python writes them, with what is inside in a few characters."""
     if isinstance(tree, dict):
-        return "{" + ", ".join(f"{key!r}: {value(item)}" for key, item in tree.items()) + "}"
-    inside = ", ".join(value(item) for item in tree)
+        return "{" + ", ".join(f"{key!r}: {within(item)}" for key, item in tree.items()) + "}"
+    inside = ", ".join(map(within, tree))
     return f"[{inside}]" if isinstance(tree, list) else f"({inside}{',' * (len(tree) == 1)})"
+
+
+def some(tree, keys):
+    """A dict as Python writes it, with these of its keys, in this order; the others are three dots."""
+    inside = [f"{key!r}: {within(tree[key])}" for key in keys if key in tree]
+    return "{" + ", ".join(inside + ["..."] * (len(inside) < len(tree))) + "}"
+
+
+def within(item):
+    """What is inside a list or a dict: a float has its dot there, and of a long word the beginning is shown."""
+    if isinstance(item, str) and len(item) > WORDS and " " not in item:
+        return repr(f"{item[:8]}...")
+    return str(float(item)) if isinstance(item, float) and value(item).lstrip("-").isdigit() else value(item)

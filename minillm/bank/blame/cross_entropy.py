@@ -17,7 +17,7 @@ def probe(logits, targets, dloss=1.0, **options):
     targets = np.array(targets)
     shown = f"targets = {targets.tolist()}" if targets.size <= 8 else f"targets {targets.shape}"
     options = {"targets": targets, **options}
-    return Probe({"logits": np.array(logits, float)}, np.array(dloss, float), options, label=shown)
+    return Probe({"logits": np.array(logits, float)}, np.array(dloss, float), options, label=shown, back="dloss")
 
 
 def draw(rng):
@@ -46,7 +46,7 @@ EXERCISE = ThereAndBack(
     spec=meaning,
     parts=(
         Part("y", 2, "the loss equals the definition on {drawn} random arrays", shows=GIVEN),
-        Part("dlogits", 2, "agrees with finite differences", shows=(*GIVEN, "dy")),
+        Part("dlogits", 2, "agrees with finite differences", shows=(*GIVEN, "dloss")),
         Part("arguments", 1, "logits and targets are left alone, and all results are new", needs=("dlogits",)),
     ),
     by_hand=(

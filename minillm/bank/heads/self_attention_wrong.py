@@ -337,7 +337,7 @@ MISTAKES = (
     ),
     wrong(
         "dp without w_o",
-        "dp has no gradient of the output projection. It has the keys of p: q, k, v and o.",
+        "dp has no gradient of the output projection. It has the keys of p: those of q, k, v and o.",
         dp=lambda v: v.ends["q"][1] | v.ends["k"][1] | v.ends["v"][1],
     ),
     wrong(
@@ -348,7 +348,7 @@ MISTAKES = (
     ),
     wrong(
         "dp of w_o alone",
-        "dp holds the gradients of the output projection alone. It has the keys of p: q, k, v and o.",
+        "dp holds the gradients of the output projection alone. It has the keys of p: those of q, k, v and o.",
         dp=lambda v: v.home[1],
     ),
     wrong(

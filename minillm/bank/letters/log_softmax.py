@@ -63,6 +63,7 @@ EXERCISE = Values(
         ask("logs", [0, LN3]),
         ask("logs", [[0, LN3], [1, 1]]),
         ask("logs", [[1, 2, 3], [1, 1, 1]]),
+        ask("logs", [0, -20]),
         ask("temperature", [0, 2 * LN3], temperature=2.0),
         ask("temperature", [[0, LN3], [1, 1]], temperature=0.5),
         ask("large", [1000, 1000]),

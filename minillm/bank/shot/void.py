@@ -63,6 +63,9 @@ def seal(body):
     return body | {"sha256": hashlib.sha256(written_out(body).encode()).hexdigest()}
 
 
+SHOWN = {"hash": (), "run": ("N", "D", "loss", "data"), "order": ("registered", "finished")}  # (): all of them
+
+
 def ask(
     part,
     *,
@@ -80,8 +83,14 @@ def ask(
     body = {"registered": at, "N": N, "D": D, "median": 2.35, "intervals": {"95": [2.32, 2.39]}, "data": {"rows": rows}}
     told = seal(body | (more or {}))
     after = datetime.datetime.fromisoformat(at) + datetime.timedelta(days=2, hours=1)
-    made = {"N": N, "D": D, "loss": loss, "finished": after.isoformat()}
-    return Question(part, {"registration": told | (change or {}), "run": made | (run or {})}, label=label)
+    given = {
+        "registration": told | (change or {}),
+        "run": {"N": N, "D": D, "loss": loss, "finished": after.isoformat()} | (run or {}),
+    }
+    keys = {name: SHOWN[part] or tuple(asked) for name, asked in given.items()}
+    if part == "run" and "finished" in (run or {}):
+        keys = {name: (*of, "registered", "finished") for name, of in keys.items()}
+    return Question(part, given, label=label, keys=keys)
 
 
 def forged(label, seal):
@@ -135,7 +144,7 @@ EXERCISE = Values(
         Part("arguments", 0.5, "what was given is left alone", needs=("hash",)),
     ),
     by_hand=(
-        ask("hash"),
+        ask("hash", label="as it was sealed"),
         ask("hash", change={"intervals": {"95": [2.32, 2.5]}}, label="the interval was changed"),
         ask("hash", change={"note": "seen"}, label="a note was added"),
         ask("hash", change={"registered": "2026-03-01T11:00:00+00:00"}, label="the time was changed"),

@@ -60,25 +60,26 @@ def meaning(stack, tokens, p, *, ids):
     return logits
 
 
-def probe(stack, label, tokens, w, ids, dy):
+def probe(stack, label, tokens, w, ids, dlogits):
     """What is asked with this stack."""
     arrays = {"tokens": np.array(tokens, float), "p": {"w": np.array(w, float)}}
     said = f"ids = {np.array(ids).tolist()}, " if np.size(ids) <= 8 else ""
-    return Probe(arrays, np.array(dy, float), {"ids": np.array(ids)}, (stack,), f"{said}stack(x) = {label}:")
+    said += f"stack(x) = {label}:"
+    return Probe(arrays, np.array(dlogits, float), {"ids": np.array(ids)}, (stack,), said, back="dlogits")
 
 
-def by_hand(tokens, w, ids, dy):
+def by_hand(tokens, w, ids, dlogits):
     """A probe that can be followed on paper."""
-    return probe(square, "w * x * x", tokens, w, ids, dy)
+    return probe(square, "w * x * x", tokens, w, ids, dlogits)
 
 
 def draw(rng):
     """Texts in which tokens come again and some never come, through a stack that looks back."""
     for i, (B, T, V, C) in enumerate([(2, 3, 5, 4), (1, 6, 3, 2), (3, 2, 4, 3), (2, 5, 7, 2)] * 3):
         tokens, w = rng.normal(size=(V, C)), rng.normal(size=(C, C))
-        ids, dy = rng.integers(0, V - 1, (B, T)), rng.normal(size=(B, T, V))
+        ids, dlogits = rng.integers(0, V - 1, (B, T)), rng.normal(size=(B, T, V))
         ids[0, :2] = i % (V - 1)
-        yield probe(running, "tanh(x.cumsum(1) @ w)", tokens, w, ids, dy)
+        yield probe(running, "tanh(x.cumsum(1) @ w)", tokens, w, ids, dlogits)
 
 
 GIVEN = ("tokens", "p")
@@ -90,8 +91,8 @@ EXERCISE = ThereAndBack(
     spec=meaning,
     parts=(
         Part("y", 1, "equals the definition for {drawn} random texts", shows=GIVEN),
-        Part("dtokens", 3, "agrees with finite differences", shows=(*GIVEN, "dy")),
-        Part("dp", 1, "agrees with finite differences", shows=(*GIVEN, "dy")),
+        Part("dtokens", 3, "agrees with finite differences", shows=(*GIVEN, "dlogits")),
+        Part("dp", 1, "agrees with finite differences", shows=(*GIVEN, "dlogits")),
         Part("arguments", 1, "are left alone, and all results are new", needs=("dtokens", "dp")),
     ),
     by_hand=(
