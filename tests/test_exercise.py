@@ -771,20 +771,20 @@ def test_what_went_in_is_shown_whole_only_if_it_is_small():
 
 def test_the_gradient_that_comes_in_has_the_name_that_the_exercise_gives_it():
     parts = [
-        dataclasses.replace(part, shows=tuple("dout" if name == "dy" else name for name in part.shows))
+        dataclasses.replace(part, shows=tuple("dz" if name == "dy" else name for name in part.shows))
         for part in EXERCISE.parts
     ]
-    named = dataclasses.replace(EXERCISE, parts=tuple(parts), by_hand=(dataclasses.replace(HAND, back="dout"),))
+    named = dataclasses.replace(EXERCISE, parts=tuple(parts), by_hand=(dataclasses.replace(HAND, back="dz"),))
     rows, _ = judged(made(dx=lambda x, w, n, dy: dy), named)
-    assert rows["dx"].message == "x = [[1. 3.]]  w = [2. 1.]  dout = [[1. 0.]]\nexpected [[4. 0.]]  yours [[1. 0.]]"
+    assert rows["dx"].message == "x = [[1. 3.]]  w = [2. 1.]  dz = [[1. 0.]]\nexpected [[4. 0.]]  yours [[1. 0.]]"
 
     def halves(x, w, n, dy):
         dy *= 0.5
         return n * w * x ** (n - 1) * dy * 2
 
-    assert judged(made(dx=halves), named)[0]["arguments"].message.startswith("dout was changed in place")
+    assert judged(made(dx=halves), named)[0]["arguments"].message.startswith("dz was changed in place")
     rows, _ = judged(made(grads=lambda d, e: (d, e), dx=lambda x, w, n, dy: dy), named)
-    assert rows["arguments"].message.startswith("dx is dout itself")
+    assert rows["arguments"].message.startswith("dx is dz itself")
 
 
 def test_a_thing_is_called_by_its_type():
