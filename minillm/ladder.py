@@ -54,8 +54,8 @@ def missing(rungs, rows):
 def name(row):
     """What makes a run this one and no other: its language, model, training, seed and D."""
     usual = rung.Rung({}, row["width"], head=row["width"]).settings()  # a row says nothing of a setting younger than it
-    settings = [row.get(key, value) for key, value in usual.items()]
-    return json.dumps([row.get(key) for key in ("language", "width", "seed", "D")] + settings, sort_keys=True)
+    found = [row.get(key) for key in ("language", "width", "seed", "D")] + [row.get(key, usual[key]) for key in usual]
+    return json.dumps([float(value) if type(value) is int else value for value in found], sort_keys=True)
 
 
 @contextlib.contextmanager

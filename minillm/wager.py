@@ -46,7 +46,7 @@ def rows_of(rungs, everything):
         for D in each.tokens:
             key = ladder.name(about | {"D": each.steps(D) * each.batch_size * each.n_ctx})
             wanted[key] = f"width {each.width}, D {D:,}, seed {each.seed}"
-    keys = [ladder.name(row | {"D": int(row["D"])}) for row in everything.rows]
+    keys = [ladder.name(row) for row in everything.rows]
     missing = [says for key, says in wanted.items() if key not in keys]
     if missing:
         raise ValueError(f"the results lack {len(missing)} runs of the plan, first {missing[0]}: finish the ladder.")

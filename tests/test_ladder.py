@@ -213,3 +213,11 @@ def test_the_command_says_what_is_not_done_and_what_another_version_made(tmp_pat
 def test_wrong_words_are_refused_in_one_sentence(words, message, capsys):
     assert main.main(["ladder", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_name_of_a_run_is_that_of_its_numbers_however_they_are_written():
+    (row,) = rung.train(rung.Rung({"kind": "markov"}, 8, (640,), warmup=4, n_heldout=40, n_ctx=16, batch_size=4))
+    older = {key: value for key, value in row.items() if key not in ("positions", "per_width", "distinct")}
+    assert ladder.name(row) == ladder.name(row | {"D": 640.0, "clip": 1}) == ladder.name(older)
+    for key, value in {"D": 641, "cooldown": 0, "positions": "learned", "per_width": False, "distinct": 640}.items():
+        assert ladder.name(row | {key: value}) != ladder.name(row)
