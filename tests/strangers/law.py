@@ -3,7 +3,7 @@
 import itertools
 import math
 import statistics
-from collections import Counter
+from collections import Counter, OrderedDict, defaultdict
 
 import numpy as np
 from scipy import optimize, special, stats
@@ -668,5 +668,67 @@ INTERVAL = {
         ("a polynomial", i_polynomial),
     ],
 }
-ANSWERS = {"objective": OBJECTIVE, "allocation": ALLOCATION, "exponent_interval": INTERVAL}
-NAMED = {"objective": 15, "allocation": 9, "exponent_interval": 10}
+# Spot the confounder.  The diagnosis was made from the losses alone; whoever made it had read the bank's list of
+# mistakes of this one exercise when the answers below were written.
+DIAGNOSIS = {
+    "A": "a long warm-up",
+    "B": "no cooldown",
+    "C": "all weights counted",
+    "D": "one low rate",
+    "E": "old tokens again",
+    "F": "learned positions",
+    "G": "a large batch",
+    "H": "the best of three seeds",
+}
+NUMBERS = (1, 0, 6, 4, 5, 2, 3, 7)
+
+
+def moved(letters):
+    """The diagnosis with the words of these ladders moved round: each gets that of the next letter."""
+    return DIAGNOSIS | {one: DIAGNOSIS[other] for one, other in zip(letters, letters[1:] + letters[0], strict=True)}
+
+
+CONFOUNDER = {
+    "wrong": [
+        ("a learned table is slow to learn, so it is the ladder that is worst early", moved("DF")),
+        ("what grows with the tokens is the missing cooldown, and the even one reads again", moved("BE")),
+        ("few steps and slow steps confused", moved("AG")),
+        ("worst in the shortest runs is the low rate", moved("AD")),
+        ("lower everywhere is the best of three", moved("FH")),
+        ("the lower one is the best of three, the table is slow, and one is left", moved("DFH")),
+        ("worst in small models is the large batch", moved("DG")),
+        ("what was only kept otherwise confused", moved("CH")),
+        ("two pairs confused", moved("DF") | {"A": DIAGNOSIS["G"], "G": DIAGNOSIS["A"]}),
+        ("counted from the quick ladder, one too late", moved("ABCDEFGH")),
+        ("the same losses, so nothing", DIAGNOSIS | {"C": "nothing"}),
+        ("all the same", dict.fromkeys(DIAGNOSIS, "one low rate")),
+        ("the four that were hard left open", DIAGNOSIS | dict.fromkeys("BDFG", "?")),
+        ("a ladder missing", {letter: word for letter, word in DIAGNOSIS.items() if letter != "H"}),
+        ("a word misspelt", DIAGNOSIS | {"A": "a long warmup"}),
+        ("the name of a plan", DIAGNOSIS | {"E": "read-again"}),
+        ("words of one's own", DIAGNOSIS | {"F": "the positions", "G": "fewer steps"}),
+        ("two guesses for one ladder", DIAGNOSIS | {"B": ["no cooldown", "one low rate"]}),
+        ("numbers of the list in place of words", dict(zip(DIAGNOSIS, NUMBERS, strict=True))),
+        ("words and letters the wrong way round", {word: letter for letter, word in DIAGNOSIS.items()}),
+        ("a list in place of a dict", list(DIAGNOSIS.values())),
+        ("a text in place of a dict", "\n".join(f"{letter}: {word}" for letter, word in DIAGNOSIS.items())),
+    ],
+    "right": [
+        ("the cell, filled in", DIAGNOSIS),
+        ("in the order in which they were found out", {letter: DIAGNOSIS[letter] for letter in "CHAEGDBF"}),
+        ("an OrderedDict", OrderedDict(sorted(DIAGNOSIS.items(), key=lambda item: item[1]))),
+        ("lower-case letters", {letter.lower(): word for letter, word in DIAGNOSIS.items()}),
+        ("words in capitals", {letter: word.upper() for letter, word in DIAGNOSIS.items()}),
+        ("spaces and a line's end", {f"{letter} ": f"  {word}\n" for letter, word in DIAGNOSIS.items()}),
+        ("NumPy's strings", dict(zip(np.array([*"ABCDEFGH"]), np.array([*DIAGNOSIS.values()]), strict=True))),
+        ("a defaultdict", defaultdict(lambda: "?", DIAGNOSIS)),
+        ("the quick ladder beside them", {"quick": "nothing"} | DIAGNOSIS),
+    ],
+}
+ANSWERS = {
+    "objective": OBJECTIVE,
+    "allocation": ALLOCATION,
+    "exponent_interval": INTERVAL,
+    "confounder": CONFOUNDER,
+}
+NAMED = {"objective": 15, "allocation": 9, "exponent_interval": 10, "confounder": 12}
