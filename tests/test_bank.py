@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from once import memory  # noqa: F401  (a fixture)
 
 from minillm import bank, grading
 from minillm.bank.norms import norm_clinic
@@ -20,6 +21,7 @@ from minillm.grader.trial import Trusted
 from minillm.grader.values import Values
 
 EXERCISES = bank.exercises()
+pytestmark = pytest.mark.usefixtures("memory")
 LAYERS = {name: exercise for name, exercise in EXERCISES.items() if isinstance(exercise, ThereAndBack)}
 FUNCTIONS = {name: exercise for name, exercise in EXERCISES.items() if isinstance(exercise, (ThereAndBack, Values))}
 SEEDS = (0, 1)

@@ -660,3 +660,15 @@ def test_checks_that_are_broken_are_a_word_to_the_teacher(text, tmp_path):
     assert result == 5 and result.points == 5
     (note,) = [note for note in result.notes if note.startswith("To the teacher: the checks in")]
     assert "cannot be used: the file raised" in note
+
+
+def test_a_mistake_is_named_in_whatever_order_its_keys_come():
+    mistake = next(each for each in bank.exercises()["residual"].mistakes if each.name == "dnorm and dp exchanged")
+
+    def residual(*arrays, **options):
+        y, backward = mistake.answer(*arrays, **options)
+        turned = lambda grad: dict(reversed(grad.items())) if isinstance(grad, dict) else grad
+        return y, lambda dy: tuple(map(turned, backward(dy)))
+
+    rows = grading.score("residual", residual, seed=0).rows
+    assert {row.mistake for row in rows if row.status == "FAIL"} == {mistake.name}

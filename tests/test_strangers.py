@@ -4,10 +4,12 @@ import functools
 
 import pytest
 import strangers
+from once import memory  # noqa: F401  (a fixture)
 
 from minillm import bank, grading
 
 EXERCISES = bank.exercises()
+pytestmark = pytest.mark.usefixtures("memory")
 
 
 def answers(kind):

@@ -122,7 +122,8 @@ class Trial:
             return Trouble(f"{name} {type(value)}", f"{name} is {article(value)}, but it must have {keys(like)}")
         if mine.keys() != like.keys():
             has = f"{name} has {keys(mine) if mine else 'nothing in it'}"
-            return Trouble(has, f"{has}, but it must have {keys(like)}")
+            in_any_order = ", ".join(sorted(map(str, mine)))
+            return Trouble(f"{name} has {in_any_order}", f"{has}, but it must have {keys(like)}")
         found = {path: self.plain(path, mine[path]) for path in like}
         return next((a for a in found.values() if isinstance(a, Trouble)), found)
 

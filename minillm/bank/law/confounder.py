@@ -160,8 +160,8 @@ EXERCISE = Diagnosis(
         "Ask of each habit what it would change before you look: N, or the loss? The shortest runs, the longest, or "
         "all? The small models, or the large ones?",
         "Three ladders have no loss that is higher than in the quick one. In one of them the losses are the same; in "
-        "one they are a little lower, or the same; and in one they are lower everywhere, since something helps on this "
-        "language that did harm on the other: every window begins with a key.",
+        "one they are a little lower, or the same; and in one they are lower everywhere, since something helps here "
+        "that raised every loss on the other language: every window begins with a key.",
         "Of the five others, one loses as much in all runs, one in the shortest alone, and one in the longest, most of "
         "all in the largest model. Two lose most in short runs: with an eighth of the steps by far the most, and with "
         "too low a rate the smallest model suffers most.",
