@@ -1,6 +1,8 @@
 """What every notebook and every exercise keeps to, and that a change of one per cent in either is noticed."""
 
 import ast
+import contextlib
+import functools
 import inspect
 import os
 import re
@@ -156,16 +158,19 @@ def test_a_notebook_that_builds_a_function_of_the_library_builds_the_same(path):
                     assert bare(function) == bare(ours[name]), (cell.id, name)
 
 
+@functools.cache
 def answers():
     """(name, the backward pass alone, the whole function) for each exercise that a function of ours answers.
 
     The backward pass is empty where there is none.
     """
+    found = []
     for name, exercise in bank.exercises().items():
         if exercise.answer is not None:
             (whole,) = functions(textwrap.dedent(inspect.getsource(inspect.unwrap(exercise.answer)))).values()
             back = [node for node in ast.walk(whole) if isinstance(node, ast.FunctionDef) and node.name == "backward"]
-            yield name, set().union(*map(statements, back)), statements(whole)
+            found.append((name, set().union(*map(statements, back)), statements(whole)))
+    return found
 
 
 def test_the_parts_of_an_answer_are_known_by_sight():
@@ -173,18 +178,24 @@ def test_the_parts_of_an_answer_are_known_by_sight():
     assert "(dy * xhat).reshape(-1, C).sum(0)" in back and "xhat = x - x.mean(-1, keepdims=True)" in whole - back
 
 
-def told(path, parts):
-    """The code in a notebook, its fenced blocks too, that is one of these parts of an answer."""
-    blocks = [cell.source for cell in cells(path, "code")]
-    for cell in cells(path, "markdown"):
-        blocks += re.findall(r"```(?:python)?\n(.*?)```", cell.source, re.DOTALL)
+@functools.cache
+def written(text):
+    """All statements in a notebook, given as its file's text: in its code, and in its fenced blocks too."""
+    book = nbformat.reads(text, as_version=4)
+    blocks = [cell.source for cell in book.cells if cell.cell_type == "code"]
+    for cell in book.cells:
+        if cell.cell_type == "markdown":
+            blocks += re.findall(r"```(?:python)?\n(.*?)```", cell.source, re.DOTALL)
     found = set()
     for block in blocks:
-        try:
-            found |= statements(ast.parse(textwrap.dedent(block))) & parts
-        except SyntaxError:
-            pass
+        with contextlib.suppress(SyntaxError):
+            found |= statements(ast.parse(textwrap.dedent(block)))
     return found
+
+
+def told(path, parts):
+    """The code in a notebook that is one of these parts of an answer."""
+    return written(path.read_text(encoding="utf-8")) & parts
 
 
 @every_notebook
