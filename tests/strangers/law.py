@@ -8,6 +8,8 @@ from collections import Counter, OrderedDict, defaultdict
 import numpy as np
 from scipy import optimize, special, stats
 
+from minillm.bank.law.confounder import WORDS
+
 # What a fit makes small.  `predicted` is ln of the law, `huber` the function; most of the wrong ones have one of them.
 
 
@@ -668,8 +670,7 @@ INTERVAL = {
         ("a polynomial", i_polynomial),
     ],
 }
-# Spot the confounder.  The diagnosis was made from the losses alone; whoever made it had read the bank's list of
-# mistakes of this one exercise when the answers below were written.
+# Spot the confounder.
 DIAGNOSIS = {
     "A": "a long warm-up",
     "B": "no cooldown",
@@ -680,49 +681,97 @@ DIAGNOSIS = {
     "G": "a large batch",
     "H": "the best of three seeds",
 }
-NUMBERS = (1, 0, 6, 4, 5, 2, 3, 7)
+COOLDOWN, WARMUP, POSITIONS, BATCH, LOW, OLD, COUNTED, SEEDS, NOTHING = WORDS
 
 
-def moved(letters):
-    """The diagnosis with the words of these ladders moved round: each gets that of the next letter."""
-    return DIAGNOSIS | {one: DIAGNOSIS[other] for one, other in zip(letters, letters[1:] + letters[0], strict=True)}
+def exchanged(one, other):
+    return DIAGNOSIS | {one: DIAGNOSIS[other], other: DIAGNOSIS[one]}
+
+
+def around(letters):
+    """Habits handed on from each of these ladders to the next of them."""
+    return DIAGNOSIS | {there: DIAGNOSIS[here] for here, there in zip(letters, letters[1:] + letters[0], strict=True)}
+
+
+class Sheet(dict):
+    """A dict that says how many ladders are still open."""
+
+    def left(self):
+        return sum(word == "?" for word in self.values())
+
+
+class Cautious(dict):
+    def __missing__(self, letter):
+        return NOTHING
+
+
+def from_pairs():
+    answer = {}
+    for letter, habit in zip("ABCDEFGH", (WARMUP, COOLDOWN, COUNTED, LOW, OLD, POSITIONS, BATCH, SEEDS), strict=True):
+        answer[letter] = habit
+    return answer
 
 
 CONFOUNDER = {
-    "wrong": [
-        ("a learned table is slow to learn, so it is the ladder that is worst early", moved("DF")),
-        ("what grows with the tokens is the missing cooldown, and the even one reads again", moved("BE")),
-        ("few steps and slow steps confused", moved("AG")),
-        ("worst in the shortest runs is the low rate", moved("AD")),
-        ("lower everywhere is the best of three", moved("FH")),
-        ("the lower one is the best of three, the table is slow, and one is left", moved("DFH")),
-        ("worst in small models is the large batch", moved("DG")),
-        ("what was only kept otherwise confused", moved("CH")),
-        ("two pairs confused", moved("DF") | {"A": DIAGNOSIS["G"], "G": DIAGNOSIS["A"]}),
-        ("counted from the quick ladder, one too late", moved("ABCDEFGH")),
-        ("the same losses, so nothing", DIAGNOSIS | {"C": "nothing"}),
-        ("all the same", dict.fromkeys(DIAGNOSIS, "one low rate")),
-        ("the four that were hard left open", DIAGNOSIS | dict.fromkeys("BDFG", "?")),
-        ("a ladder missing", {letter: word for letter, word in DIAGNOSIS.items() if letter != "H"}),
-        ("a word misspelt", DIAGNOSIS | {"A": "a long warmup"}),
-        ("the name of a plan", DIAGNOSIS | {"E": "read-again"}),
-        ("words of one's own", DIAGNOSIS | {"F": "the positions", "G": "fewer steps"}),
-        ("two guesses for one ladder", DIAGNOSIS | {"B": ["no cooldown", "one low rate"]}),
-        ("numbers of the list in place of words", dict(zip(DIAGNOSIS, NUMBERS, strict=True))),
-        ("words and letters the wrong way round", {word: letter for letter, word in DIAGNOSIS.items()}),
-        ("a list in place of a dict", list(DIAGNOSIS.values())),
-        ("a text in place of a dict", "\n".join(f"{letter}: {word}" for letter, word in DIAGNOSIS.items())),
-    ],
     "right": [
-        ("the cell, filled in", DIAGNOSIS),
-        ("in the order in which they were found out", {letter: DIAGNOSIS[letter] for letter in "CHAEGDBF"}),
+        ("the cell, filled in", dict(DIAGNOSIS)),
+        ("in the order in which they were found out", {letter: DIAGNOSIS[letter] for letter in "CHEAGBDF"}),
         ("an OrderedDict", OrderedDict(sorted(DIAGNOSIS.items(), key=lambda item: item[1]))),
-        ("lower-case letters", {letter.lower(): word for letter, word in DIAGNOSIS.items()}),
-        ("words in capitals", {letter: word.upper() for letter, word in DIAGNOSIS.items()}),
-        ("spaces and a line's end", {f"{letter} ": f"  {word}\n" for letter, word in DIAGNOSIS.items()}),
-        ("NumPy's strings", dict(zip(np.array([*"ABCDEFGH"]), np.array([*DIAGNOSIS.values()]), strict=True))),
+        ("words of the list by their place", from_pairs()),
+        ("NumPy's strings", dict(zip(DIAGNOSIS, np.array(list(DIAGNOSIS.values())), strict=True))),
+        ("a dict that can do more", Sheet(DIAGNOSIS)),
         ("a defaultdict", defaultdict(lambda: "?", DIAGNOSIS)),
-        ("the quick ladder beside them", {"quick": "nothing"} | DIAGNOSIS),
+        ("in capitals", {letter: habit.upper() for letter, habit in DIAGNOSIS.items()}),
+        ("sentences, with a capital at the start", {letter: habit.capitalize() for letter, habit in DIAGNOSIS.items()}),
+        ("copied with the spaces and the end of line", {letter: f"  {habit}\n" for letter, habit in DIAGNOSIS.items()}),
+    ],
+    "wrong": [
+        ("the cell as it was", dict.fromkeys(DIAGNOSIS, "?")),
+        ("short runs that suffer: warm-up and batch confused", exchanged("A", "G")),
+        ("warm-up and the low rate confused", exchanged("A", "D")),
+        ("no cooldown and the low rate confused", exchanged("B", "D")),
+        ("no cooldown and learned positions confused", exchanged("B", "F")),
+        ("no cooldown and old tokens, both seen in long runs", exchanged("B", "E")),
+        ("the two that were only kept otherwise confused", exchanged("C", "H")),
+        ("learned positions and old tokens confused", exchanged("F", "E")),
+        ("the low rate and the batch confused", exchanged("D", "G")),
+        ("lower losses laid to the positions", exchanged("F", "H")),
+        ("lower losses laid to the missing cooldown", exchanged("B", "H")),
+        ("the learned table taken for the counted one", exchanged("C", "F")),
+        ("three in a circle: warm-up, rate, batch", around("ADG")),
+        ("two pairs confused", exchanged("A", "G") | {"B": LOW, "D": COOLDOWN}),
+        ("all shifted by one letter", around("ABCDEFGH")),
+        ("all shifted back by one letter", around("HGFEDCBA")),
+        ("the words in the order of the list", dict(zip("ABCDEFGH", WORDS, strict=False))),
+        ("one word for all", dict.fromkeys(DIAGNOSIS, OLD)),
+        ("nothing, for every ladder", dict.fromkeys(DIAGNOSIS, NOTHING)),
+        ("nothing, for the ladder that was trained as the quick one", DIAGNOSIS | {"C": NOTHING}),
+        ("one habit given to two ladders", DIAGNOSIS | {"G": WARMUP}),
+        ("half filled", DIAGNOSIS | dict.fromkeys("EFGH", "?")),
+        ("half of the ladders only", {letter: DIAGNOSIS[letter] for letter in "ABCD"}),
+        ("a ladder missing", {letter: habit for letter, habit in DIAGNOSIS.items() if letter != "H"}),
+        ("a ladder left empty", DIAGNOSIS | {"F": ""}),
+        ("a ladder with None", DIAGNOSIS | {"D": None}),
+        ("nine ladders", DIAGNOSIS | {"I": NOTHING}),
+        ("a word misspelt", DIAGNOSIS | {"B": "no cooldwn"}),
+        ("a hyphen forgotten", DIAGNOSIS | {"A": "a long warmup"}),
+        ("own words", DIAGNOSIS | {"E": "overfitting", "D": "learning rate too small", "H": "cherry-picking"}),
+        ("half a word", DIAGNOSIS | {"H": "three seeds"}),
+        ("two guesses for one ladder", DIAGNOSIS | {"G": [BATCH, WARMUP]}),
+        ("two guesses in one string", DIAGNOSIS | {"G": f"{BATCH} or {WARMUP}"}),
+        ("numbers of the list in place of words", {letter: WORDS.index(h) for letter, h in DIAGNOSIS.items()}),
+        ("how far the loss lies apart, in place of a word", dict.fromkeys(DIAGNOSIS, 0.1)),
+        ("words and letters the wrong way round", {habit: letter for letter, habit in DIAGNOSIS.items()}),
+        ("ladders by number", dict(enumerate(DIAGNOSIS.values()))),
+        ("a list in place of a dict", list(DIAGNOSIS.values())),
+        ("a list of pairs", list(DIAGNOSIS.items())),
+        ("a set of words", set(DIAGNOSIS.values())),
+        ("one string", ", ".join(f"{letter}: {habit}" for letter, habit in DIAGNOSIS.items())),
+        ("a number", 8),
+        ("None", None),
+        ("an empty dict", {}),
+        ("a dict that answers what it does not hold", Cautious({letter: DIAGNOSIS[letter] for letter in "ABCDEFG"})),
+        ("a function that gives the dict", from_pairs),
     ],
 }
 ANSWERS = {
@@ -731,4 +780,4 @@ ANSWERS = {
     "exponent_interval": INTERVAL,
     "confounder": CONFOUNDER,
 }
-NAMED = {"objective": 15, "allocation": 9, "exponent_interval": 10, "confounder": 12}
+NAMED = {"objective": 15, "allocation": 9, "exponent_interval": 10, "confounder": 20}
