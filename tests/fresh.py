@@ -2,7 +2,7 @@
 
 python tests/fresh.py [seed]      (without one: the number of this week since 1970)
 
-About five minutes on two cores.  What its cells print is printed; 1 if one of them fails.
+Two to five minutes on two cores.  What its cells print is printed; 1 if one of them fails.
 CI does it once a week, so that the notebook is known to work for a reader who does not take our runs.
 """
 

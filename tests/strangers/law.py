@@ -714,6 +714,7 @@ def from_pairs():
 
 CONFOUNDER = {
     "right": [
+        ("a ninth ladder, which is passed over", DIAGNOSIS | {"I": NOTHING}),
         ("the cell, filled in", dict(DIAGNOSIS)),
         ("in the order in which they were found out", {letter: DIAGNOSIS[letter] for letter in "CHEAGBDF"}),
         ("an OrderedDict", OrderedDict(sorted(DIAGNOSIS.items(), key=lambda item: item[1]))),
@@ -752,7 +753,6 @@ CONFOUNDER = {
         ("a ladder missing", {letter: habit for letter, habit in DIAGNOSIS.items() if letter != "H"}),
         ("a ladder left empty", DIAGNOSIS | {"F": ""}),
         ("a ladder with None", DIAGNOSIS | {"D": None}),
-        ("nine ladders", DIAGNOSIS | {"I": NOTHING}),
         ("a word misspelt", DIAGNOSIS | {"B": "no cooldwn"}),
         ("a hyphen forgotten", DIAGNOSIS | {"A": "a long warmup"}),
         ("own words", DIAGNOSIS | {"E": "overfitting", "D": "learning rate too small", "H": "cherry-picking"}),
