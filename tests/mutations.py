@@ -35,6 +35,17 @@ TESTS = (
     "test_passes.py",
 )
 
+OWN = {  # the tests of files that are far from the layers
+    f"{name}.py": (f"test_{name}.py",)
+    for name in "exam facts plan ladder scaling bootstrap isoflop gamma registration wager lawplot cone".split()
+} | {
+    "rung.py": ("test_rung.py",),
+    "spectral.py": ("test_languages.py", "test_sources.py", "test_rung.py"),
+    "surface.py": ("test_descent.py", "test_scaling.py"),
+    "panels/fitlab.py": ("test_panel_fitlab.py",),
+    "bank/law/confounder.py": ("test_traps.py",),
+}
+
 PARITY = ("test_layers_parity.py", "test_gpt_parity.py")  # against PyTorch and Transformers, where they are installed
 
 
@@ -447,6 +458,103 @@ MUTATIONS = [
     *planted("check.py", "using",
         ("it does not imply plain",           "        with plain():\n            yield", "        yield"),
     ),
+    # The scaling part; each file with its own tests, which stand in OWN.
+    *planted("rung.py", "rung",
+        ("cooldown one step late",            "self.steps(D) - round(self.cooldown * self.steps(D))", "self.steps(D) + 1 - round(self.cooldown * self.steps(D))"),
+        ("a branch goes on from the last",    "            optimizer.take_back(trunk)\n            status", "            status"),
+        ("narrow models learn slower",        "WIDTH / rung.width if",             "rung.width / WIDTH if"),
+        ("all widths at one rate",            "if rung.per_width else 1.0",        "if False else 1.0"),
+        ("old tokens begin one step early",   "return (step - 1) %",               "return step %"),
+        ("diverged only far above guessing",  "not loss <= math.log",              "not loss <= 10 * math.log"),
+        ("a curve holds other branches",      "del curve[beginning:]",             "del curve[:0]"),
+        ("unclipped",                         "norm = clip(self.dw, self.clip)",   "norm = clip(self.dw, None)"),
+        ("tables too small",                  "*= 0.3 / 0.02",                     "*= 1.0"),
+    ),
+    *planted("exam.py", "exam",
+        ("entropy of the law left in",        " - self.entropies[i : i + at_once]", ""),
+        ("the floor twice",                   "else self.floor + float(",          "else 2 * self.floor + float("),
+    ),
+    *planted("spectral.py", "spectral",
+        ("variance of the parts left",        "return a / a.std()",                "return a"),
+        ("before and last exchanged",         "p.last * last + p.before * before[:, None]", "p.before * last + p.last * before[:, None]"),
+        ("all regularities of one size",      "** -p.decay).reshape",              "** -0.0).reshape"),
+    ),
+    *planted("facts.py", "facts",
+        ("a value costs nothing",             "+ value_entropy(self.parameters)) / 3", ") / 3"),
+        ("noise is never right",              "= noise / V",                       "= noise / (V - 1)"),
+        ("another exponent",                  "self.s / (1 + self.s)",             "self.s / (2 + self.s)"),
+        ("keys by their table, not rank",     "self.keys[ranks], noisy",           "ranks, noisy"),
+    ),
+    *planted("plan.py", "plan",
+        ("a trunk for each run",              "step * each.steps_in_all()",        "step * sum(map(each.steps, each.tokens))"),
+        ("a second seed for every width",     "for w, seeds in self.more_seeds.items()", "for w in self.widths for seeds in self.more_seeds.values()"),
+        ("words for numbers",                 'object.__setattr__(self, "model", model)', "pass"),
+    ),
+    *planted("ladder.py", "ladder",
+        ("failed runs are not tried again",   'for row in rows if row["status"] != "failed"}', "for row in rows}"),
+        ("seeds are one run",                 '("language", "width", "seed", "D")]', '("language", "width", "D")]'),
+        ("half a line stays",                 "if whole < len(data):",             "if False:"),
+        ("a run is written twice",            "if D not in made:",                 "if True:"),
+    ),
+    *planted("surface.py", "surface",
+        ("the mean for the sum",              "return descent.huber(residuals, path(estimator, delta)[-1])[0].sum(-1)", "return descent.huber(residuals, path(estimator, delta)[-1])[0].mean(-1)"),
+    ),
+    *planted("scaling.py", "scaling",
+        ("size grows with its own exponent",  "return self.beta / (self.alpha",    "return self.alpha / (self.alpha"),
+        ("G upside down",                     "(self.alpha * self.A / (self.beta * self.B))", "(self.beta * self.B / (self.alpha * self.A))"),
+    ),
+    *planted("bootstrap.py", "bootstrap",
+        ("a new run has no noise",            "np.exp(noise + seed_noise",         "np.exp(seed_noise"),
+        ("rows are drawn, not groups",        "rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups))[groups]", "rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)))"),
+        ("an interval of one side",           "[(1 - level) / 2, (1 + level) / 2], axis=0", "[0, level], axis=0"),
+        ("residuals not enlarged",            "(rows / spare) ** 0.5",             "1.0"),
+    ),
+    *planted("isoflop.py", "isoflop",
+        ("the minimum twice as far",          "place = -b / (2 * a)",              "place = -b / a"),
+        ("equal runs are both efficient",     "efficient[order] = loss[order] <",  "efficient[order] = loss[order] <="),
+        ("never off centre",                  "> math.log(CENTRED)",               "> 100 * CENTRED"),
+        ("the last of a budget",              "N[g[loss[g].argmin()]]",            "N[g[-1]]"),
+    ),
+    *planted("gamma.py", "gamma",
+        ("the bend upside down",              "(first ** (1 / self.gamma) + second ** (1 / self.gamma)) ** self.gamma", "(first ** self.gamma + second ** self.gamma) ** (1 / self.gamma)"),
+        ("always misspecified",               "return not self.interval[0] <= 1",  "return not self.interval[0] <= 0"),
+    ),
+    *planted("registration.py", "registration",
+        ("half the fine",                     "2 / (1 - level) * outside",         "1 / (1 - level) * outside"),
+        ("a seal is not looked at",           'if whole.get("sha256") != _digest(body):', "if False:"),
+        ("afterwards is early enough",        "if finished <= registered:",        "if False:"),
+        ("of the loss, for of the reducible", "100 * error / (truth - floor)",     "100 * error / truth"),
+        ("a fitted run may be predicted",     'if [float(run[name]) for name in ("N", "D", "loss")] in', "if False and [] in"),
+        ("a prediction is made over",         "    if path.exists():\n        raise FileExistsError", "    path.unlink(missing_ok=True)\n    if path.exists():\n        raise FileExistsError"),
+        ("the ruler along all runs",          "efficient = np.flatnonzero(isoflop.frontier(C, loss))", "efficient = np.arange(len(C))"),
+    ),
+    *planted("wager.py", "wager",
+        ("the floor is forgotten",            'floor = {} if about["floor"] is None else {"floor": about["floor"]}', "floor = {}"),
+        ("any seed will do",                  'for key in ("language", "width", "seed"))', 'for key in ("language", "width"))'),
+        ("runs that are there twice",         "key not in wanted or first[key] != i for", "key not in wanted for"),
+        ("a table without signs",             """f"{worth['error_percent']:.2f}",""", """f"{abs(worth['error_percent']):.2f}","""),
+    ),
+    *planted("lawplot.py", "lawplot",
+        ("residuals upside down",             "np.log(loss[mine] / law.loss(size, D[mine]))", "np.log(law.loss(size, D[mine]) / loss[mine])"),
+        ("runs with their floor",             "above.scatter(D[mine], loss[mine] - law.E,", "above.scatter(D[mine], loss[mine],"),
+        ("a parabola of half the bend",       "bowl.curvature / 2 * np.log",       "bowl.curvature / 4 * np.log"),
+    ),
+    *planted("cone.py", "cone",
+        ("the star in another place",         "ax.scatter([along[-1]], [truth]",   "ax.scatter([along[0]], [truth]"),
+        ("the 80 % in the place of the 95 %", "low, high = ends[i], ends[-1 - i]", "low, high = ends[1], ends[-2]"),
+        ("a smaller run has a cone",          "if not 6 * N * D > C.max():",       "if False:"),
+    ),
+    *planted("panels/fitlab.py", "fitlab",
+        ("always many starts",                'if starts == "many":',              "if True:"),
+        ("one N for both",                    '"N" if counted == COUNTS[0] else "N_all"', '"N"'),
+        ("left out is known",                 '"left out": 0.0',                   '"left out": truth'),
+        ("all runs for one seed",             '"one seed": seeds == 0',            '"one seed": seeds >= 0'),
+    ),
+    *planted("bank/law/confounder.py", "confounder",
+        ("blocks alone counted",              'ladder(first, N="N_all")',          "ladder(first)"),
+        ("the worst of three seeds",          "np.min([each.loss",                 "np.max([each.loss"),
+        ("seed 1 for the quick ladder",       '"nothing": quick[0]',               '"nothing": quick[1]'),
+    ),
 ]
 # fmt: on
 
@@ -501,7 +609,9 @@ def try_one(mutation, clean, tests=None, parity=False):
 
 
 def nearest_first(file):
-    """TESTS, beginning with those of this file (the cache has none of its own)."""
+    """TESTS, beginning with those of this file (the cache has none of its own); or its OWN alone."""
+    if file in OWN:
+        return [*OWN[file]]
     elsewhere = {"cache.py": "test_gpt.py", "kernels/one_token.py": "test_one_token.py"}
     nearest = elsewhere.get(file, f"test_{file.replace('/', '_')}")
     return sorted(TESTS, key=lambda name: name != nearest)
@@ -525,7 +635,8 @@ def main():
         clean = pathlib.Path(folder, "clean")
         clean.mkdir()
         copy(clean)
-        if failed := run(clean, TESTS + PARITY * asked.parity, parity=asked.parity):
+        needed = sorted({name for mutation in chosen for name in nearest_first(mutation.file)})
+        if failed := run(clean, (*needed, *PARITY * asked.parity), parity=asked.parity):
             sys.exit(f"without any bug {failed} fails already; repair that first.")
         survived = []
         for i, mutation in enumerate(chosen, start=1):
