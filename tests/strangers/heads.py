@@ -1128,4 +1128,4 @@ ANSWERS = {
     "dropout": DROPOUT,
     "self_attention": SELF_ATTENTION,
 }
-NAMED = {"split_heads": 8, "merge_heads": 8, "rotary": 25, "dropout": 27, "self_attention": 26}
+NAMED = {"split_heads": 8, "merge_heads": 8, "rotary": 25, "dropout": 27, "self_attention": 27}
