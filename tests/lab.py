@@ -43,6 +43,10 @@ STATE = """() => {
     return {code, kernel: kernel?.connectionStatus === "connected" ? kernel.status : "not connected",
             dialog: document.querySelector(".jp-Dialog")?.innerText ?? null};
 }"""
+RUN = """place => {
+    window.jupyterapp.shell.currentWidget.content.activeCellIndex = place;
+    return window.jupyterapp.commands.execute("notebook:run-cell");
+}"""
 STILL = """box => {
     const pictures = [...box.querySelectorAll("img")], there = pictures.every(picture => picture.complete);
     return [there, box.scrollHeight, box.scrollTop, pictures.length, box.querySelectorAll("mjx-container").length];
@@ -92,6 +96,14 @@ class Notebook:
             return all(cell["count"] for cell in self.state()["code"] if cell["source"].strip())
 
         wait_for(done, "end of Run All Cells", seconds, self.pause)
+        self.idle()
+        self.check_cells()
+
+    def run(self, place, seconds=120):
+        """Run the cell at this place alone, and wait for its end.  Failure if it fails."""
+        self.page.evaluate(RUN, place)
+        done = lambda: next(cell for cell in self.state()["code"] if cell["place"] == place)["count"]
+        wait_for(done, f"end of cell {place}", seconds, self.pause)
         self.idle()
         self.check_cells()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, writes
+from once import memory  # noqa: F401  (a fixture)
 
 from minillm import bank, grading, layers
 from minillm.grader import child, headless, parcel, submission
@@ -362,6 +363,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.usefixtures("memory")
 def test_an_answer_that_is_asked_elsewhere_gets_the_same_score_line_by_line(name):
     exercise = EXERCISES[name]
     answers = [mistake.answer for mistake in exercise.mistakes[::10]] + [answer for _, answer in exercise.right]

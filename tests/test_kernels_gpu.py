@@ -381,13 +381,14 @@ def test_every_bug_to_be_planted_still_has_its_place():
 
 
 @pytest.mark.slow
-def test_every_planted_bug_is_noticed():
+def test_every_third_planted_bug_is_noticed():
+    """`python tests/kernel_faults.py` plants them all, which takes minutes where they have to be compiled."""
     import kernel_faults
 
     if not cuda_on_cpu.compiler():
         pytest.skip("this needs g++, on Linux, to compile the kernels for the CPU")
     assert {kernel_faults.wrong(name) for name in {name for *_, name in kernel_faults.FAULTS}} == {""}  # as they are
-    assert kernel_faults.main([]) == 0
+    assert kernel_faults.plant(range(0, len(kernel_faults.FAULTS), 3)) == 0
 
 
 # python -m minillm doctor --gpu
