@@ -67,3 +67,15 @@ def test_the_panel_shows_each_ladder_and_the_quick_one_beside_it():
         names = [line.get_label() for line in figure.axes[0].get_lines()]
         assert sum(name.startswith("quick") for name in names) == (0 if letter == "quick" else 3)
         assert text == confounder.table(confounder.quick if letter == "quick" else confounder.ladders[letter])
+
+
+def test_two_ladders_are_the_quick_one_kept_otherwise():
+    rows = [row for row in ladder.mend(plan.SHELF / "quick.jsonl") if row["language"]["kind"] == confounder.LANGUAGE]
+    best, counted, quick = (
+        confounder.stored()[word] for word in ("the best of three seeds", "all weights counted", "nothing")
+    )
+    for i, (N, D) in enumerate(zip(quick.N, quick.D, strict=True)):
+        same = [row for row in rows if row["N"] == N and row["D"] == D]
+        assert len(same) == 3 and best.loss[i] == min(row["loss"] for row in same)
+        assert (counted.N[i], counted.loss[i]) == (same[0]["N_all"], quick.loss[i])
+        assert quick.loss[i] == next(row["loss"] for row in same if row["seed"] == 0)
