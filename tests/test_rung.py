@@ -205,3 +205,16 @@ def test_a_stored_run_comes_out_again(kind):
     alike = (run["numpy"], ladder.kind()) == (row["numpy"], row.get("machine"))
     assert run["floor"] == pytest.approx(row["floor"], rel=1e-12) and run["C"] == row["C"]
     assert run["loss"] == pytest.approx(row["loss"], rel=1e-4 if alike else 0.01)
+
+
+def test_a_run_that_ends_a_little_above_guessing_has_diverged_too():
+    (run,) = rung.train(small(width=16, tokens=(640,), rate=1.0))
+    assert math.log(16) < run["loss"] < 10 * math.log(16) and run["status"] == "diverged"
+
+
+def test_a_long_gradient_is_clipped_before_it_is_remembered():
+    each = small()
+    optimizer = rung.Optimizer(rung.init(each.config(16), np.random.default_rng(0)), each)
+    optimizer.dw[...] = 3.0
+    assert optimizer.step(1e-3) == pytest.approx(3 * len(optimizer.dw) ** 0.5, rel=1e-5)
+    assert np.linalg.norm(optimizer.m) == pytest.approx(0.1 * each.clip, rel=1e-4)
