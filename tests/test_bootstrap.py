@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_scaling import TRUE, square
 
-from minillm import bootstrap, scaling
+from minillm import bootstrap, scaling, surface
 from minillm.scaling import Power
 
 
@@ -156,3 +156,23 @@ def test_a_thousand_replicates_of_240_runs_take_less_than_a_minute(estimator):
     made = bootstrap.bootstrap(N, D, loss, replicates=1000, estimator=estimator)
     assert time.process_time() - start < 60
     assert made.converged.all()
+
+
+def test_a_new_run_scatters_around_each_curve_as_the_runs_did():
+    made = bootstrap.bootstrap(*square(6, 0.02), replicates=200, estimator="ols")
+    curves, losses = (np.log(a) for a in (made.curves(1e9, 1e11), made.new_runs(1e9, 1e11)))
+    spare = 36 - 5
+    apart = losses.reshape(200, -1) - curves[:, None]
+    assert apart.std() == pytest.approx(made.fit.scatter * (spare / (spare - 2)) ** 0.5, rel=0.05)  # Student's t
+
+
+def test_turned_residuals_are_enlarged_by_what_the_fit_took_from_them(monkeypatch):
+    seen, settle = [], surface.settle
+    monkeypatch.setattr(
+        surface, "settle", lambda here, start, y, *rest: seen.append(y) or settle(here, start, y, *rest)
+    )
+    made = bootstrap.bootstrap(*square(4, 0.01), replicates=20, kind="signs", estimator="ols")
+    here, residuals = made.fit.surface, made.fit.residuals
+    turned = (seen[-1] - (here.y - here.centre - residuals)) / residuals
+    assert turned.shape == (20, 16) and np.abs(turned) == pytest.approx((16 / (16 - 5)) ** 0.5)
+    assert {-1, 1} == {*np.sign(turned).ravel()}

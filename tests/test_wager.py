@@ -119,3 +119,21 @@ def test_a_run_of_a_ladder_says_when_it_began_and_ended():
     before = ladder.now()
     (row,) = ladder.safely(each)
     assert before <= row["started"] < row["finished"] <= ladder.now()
+
+
+def test_a_run_that_is_there_twice_counts_once(files):
+    text = (files / "runs.jsonl").read_text(encoding="utf-8")
+    (files / "runs.jsonl").write_text(text + text, encoding="utf-8")
+    made = wager.register(PLAN, files / "runs.jsonl", files / "registered", replicates=50, second=False)
+    assert [len(registration.read(path)["data"]["rows"]) for path in made] == [12, 12]
+
+
+def test_the_table_says_on_which_side_the_prediction_was(files):
+    wager.register(PLAN, files / "runs.jsonl", files / "registered", replicates=50, second=False)
+    rows = [json.loads(line) for line in (files / "heldout.jsonl").read_text(encoding="utf-8").splitlines()]
+    for factor in (0.9, 1.1):
+        text = "".join(json.dumps(row | {"loss": factor * row["loss"]}) + "\n" for row in rows)
+        (files / "heldout.jsonl").write_text(text, encoding="utf-8")
+        _, *lines = wager.table(files / "registered", files / "heldout.jsonl").splitlines()
+        errors = [float(line.split()[6]) for line in lines]  # after the name, the median, the interval and the truth
+        assert len(errors) == 2 and all(error > 5 if factor < 1 else error < -5 for error in errors)
