@@ -35,6 +35,8 @@ WORDS = (*TRAINED, *KEPT, "nothing")  # the last is no right word for any ladder
 SEALED = sorted(WORDS[:-1], key=lambda word: hashlib.sha256(f"confounder {word}".encode()).digest())
 CASES = dict(zip("ABCDEFGH", SEALED, strict=True))
 
+BY_SIZE = np.arange(12).reshape(3, 4)  # the places of a ladder's runs, a row for each N
+
 
 class Ladder(typing.NamedTuple):
     """Twelve runs, (12,) each, by N and then by D."""
@@ -94,9 +96,9 @@ def evidence(letter, word):
 
 def table(shown):
     """The losses of a ladder and how far they lie from those of the quick one, in lines."""
-    quick, by_size = stored()["nothing"], np.arange(12).reshape(3, 4)
+    quick = stored()["nothing"]
     lines = ["D".rjust(16) + "".join(f"{D:16,.0f}" for D in shown.D[:4])]
-    for each in by_size:
+    for each in BY_SIZE:
         cells = (f"{shown.loss[i]:.3f} ({shown.loss[i] - quick.loss[i]:+.3f})" for i in each)
         lines.append(f"N = {shown.N[each[0]]:<12,.0f}" + "".join(cell.rjust(16) for cell in cells))
     return "\n".join(lines)
@@ -104,19 +106,18 @@ def table(shown):
 
 def draw(ladder):
     """The losses of a ladder above the floor, those of the quick one dashed beside them, and the table."""
-    shown = stored()["nothing"] if ladder == "quick" else stored()[CASES[ladder]]
-    quick, by_size = stored()["nothing"], np.arange(12).reshape(3, 4)
-    lines = {f"N = {shown.N[each[0]]:,.0f}": shown.loss[each] - floor() for each in by_size}
-    beside = {f"quick, N = {quick.N[each[0]]:,.0f}": quick.loss[each] - floor() for each in by_size}
+    quick, shown = stored()["nothing"], stored()[CASES.get(ladder, "nothing")]
+    above = lambda name, some: {f"{name} = {some.N[i[0]]:,.0f}": some.loss[i] - floor() for i in BY_SIZE}
+    beside = above("quick, N", quick) if shown is not quick else {}
     figure = plots.curves(
         shown.D[:4],
-        lines | (beside if ladder != "quick" else {}),
-        title="The quick ladder" if ladder == "quick" else f"Ladder {ladder}",
+        above("N", shown) | beside,
+        title=f"Ladder {ladder}" if beside else "The quick ladder",
         x_label="D, tokens trained on",
         y_label="loss above the floor (nats)",
         log_x=True,
         log_y=True,
-        beside=[*beside] if ladder != "quick" else [],
+        beside=[*beside],
     )
     return figure, table(shown)
 
