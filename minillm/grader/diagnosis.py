@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import difflib
+import hashlib
 import typing
 
 from .exercise import Exercise, Judgement, Mistake, Row, article
@@ -76,6 +77,17 @@ def confused(cases, evidence, **words):
     twice = len(set((cases | words).values())) < len(cases)
     name = TWICE if twice else f"{letter} is not {word}"
     return Mistake(name, "" if twice else evidence(letter, word), cases | words)
+
+
+def exchanged(cases, evidence, one, other):
+    """The Mistake of a dict in which two words are taken for each other."""
+    letters = {word: letter for letter, word in cases.items()}
+    return confused(cases, evidence, **{letters[one]: other, letters[other]: one})
+
+
+def sealed(words, salt=""):
+    """The words, shuffled once and for all, so that nobody reads the answer in passing."""
+    return sorted(words, key=lambda word: hashlib.sha256(f"{salt}{word}".encode()).digest())
 
 
 def in_other_ways(cases):

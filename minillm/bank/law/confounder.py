@@ -9,7 +9,6 @@ The plans of six of them are in minillm/ladders/traps; two are the quick ladder'
 """
 
 import functools
-import hashlib
 import typing
 
 import numpy as np
@@ -31,8 +30,7 @@ TRAINED = {
 }
 KEPT = ("all weights counted", "the best of three seeds")
 WORDS = (*TRAINED, *KEPT, "nothing")  # the last is no right word for any ladder
-# Shuffled once and for all, so that nobody reads the answer here in passing.
-SEALED = sorted(WORDS[:-1], key=lambda word: hashlib.sha256(f"confounder {word}".encode()).digest())
+SEALED = diagnosis.sealed(WORDS[:-1], "confounder ")
 CASES = dict(zip("ABCDEFGH", SEALED, strict=True))
 
 BY_SIZE = np.arange(12).reshape(3, 4)  # the places of a ladder's runs, a row for each N
@@ -131,11 +129,7 @@ def show():
 
 confused = functools.partial(diagnosis.confused, CASES, evidence)
 LETTER = {word: letter for letter, word in CASES.items()}
-
-
-def exchanged(one, other):
-    """The Mistake of a dict in which two habits are taken for each other."""
-    return confused(**{LETTER[one]: other, LETTER[other]: one})
+exchanged = functools.partial(diagnosis.exchanged, CASES, evidence)
 
 
 EXERCISE = Diagnosis(

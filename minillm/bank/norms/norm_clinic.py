@@ -7,7 +7,6 @@ grade(norm_clinic={"A": "healthy", ...})
 
 import copy
 import functools
-import hashlib
 
 import numpy as np
 
@@ -33,8 +32,7 @@ NORMS = {
     "x changed in place": KNOWN["x changed in place"],
 }
 FAULTS = (*NORMS,)
-# Shuffled once and for all, so that nobody reads the answer here in passing.
-SEALED = sorted(FAULTS[::2], key=lambda word: hashlib.sha256(word.encode()).digest())
+SEALED = diagnosis.sealed(FAULTS[::2])
 
 
 class Sealed:

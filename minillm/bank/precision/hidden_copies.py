@@ -7,7 +7,6 @@ grade(hidden_copies={"A": "nothing crosses", ...})
 """
 
 import functools
-import hashlib
 
 import numpy as np
 
@@ -20,8 +19,7 @@ from . import crossings
 from .crossings import STEPS, reads_the_clock
 
 WORDS = (*STEPS,)
-# Shuffled once and for all, so that nobody reads the answer here in passing.
-ORDER = sorted(WORDS, key=lambda word: hashlib.sha256(f"crossing {word}".encode()).digest())
+ORDER = diagnosis.sealed(WORDS, "crossing ")
 LEFT_OUT = {"the loss is fetched", "an index list is sent", "all weights are fetched", "float64 creeps in"}
 CASES = dict(zip("ABCDEFGH", [word for word in ORDER if word not in LEFT_OUT], strict=True))
 MANY = 20  # kernels of one step that are worth a word

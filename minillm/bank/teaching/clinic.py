@@ -9,7 +9,6 @@ runs.py makes them.
 """
 
 import functools
-import hashlib
 import itertools
 import math
 import statistics
@@ -24,8 +23,7 @@ from .runs import CLIP, EVERY, HABITS, MEASURE, stored
 
 FAULTS = tuple(name for name in HABITS if name != "healthy")
 WORDS = (*FAULTS, "healthy")  # the last is no right word for any run
-# Shuffled once and for all, so that nobody reads the answer here in passing.
-SEALED = sorted(FAULTS, key=lambda word: hashlib.sha256(f"clinic {word}".encode()).digest())
+SEALED = diagnosis.sealed(FAULTS, "clinic ")
 CASES = dict(zip("ABCDEFGHIJKL", SEALED, strict=True))
 
 
@@ -157,12 +155,7 @@ def show():
 
 
 confused = functools.partial(diagnosis.confused, CASES, evidence)
-
-
-def exchanged(one, other):
-    """The Mistake of a dict in which two faults are taken for each other."""
-    letters = {word: letter for letter, word in CASES.items()}
-    return confused(**{letters[one]: other, letters[other]: one})
+exchanged = functools.partial(diagnosis.exchanged, CASES, evidence)
 
 
 def letter_of(word):
